@@ -1,0 +1,7 @@
+"""`python -m dilviz` is the `dilviz` command."""
+
+import sys
+
+from dilviz.cli import main
+
+sys.exit(main())

@@ -1,0 +1,215 @@
+"""Networks, and one exact answer, that look at noisy data and say what is under the noise.
+
+All are called the same way: `denoiser(xt, t, cond)` with xt (B, horizon, dim), t (B,) and cond (B, cond_dim).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from dilviz.diffusion.schedule import NoiseSchedule, check_prediction_type
+from dilviz.errors import InputError
+
+TIME_DIM = 32
+
+
+def time_embedding(t: Tensor, dim: int = TIME_DIM, max_period: float = 10_000.0) -> Tensor:
+    """Sines and cosines of t at geometrically spaced frequencies, so that a network can tell near times apart.
+
+    Args:
+        t: (B,) times, fractions allowed.
+        dim: even, how many features.
+        max_period: of the slowest wave, in timesteps / (2 pi).
+
+    Returns:
+        (B, dim) float32, each in [-1, 1].
+
+    Source:
+        Vaswani et al. 2017 (arXiv 1706.03762), section 3.5.
+    """
+    exponents = torch.arange(dim // 2, device=t.device, dtype=torch.float32) / (dim // 2)
+    angles = t.float()[:, None] * torch.exp(-math.log(max_period) * exponents)  # (B, dim / 2)
+    return torch.cat([angles.sin(), angles.cos()], dim=1)
+
+
+class MLPDenoiser(nn.Module):
+    """A plain network on [flattened x_t, time embedding, condition].
+
+    Args:
+        horizon: length of the sequence that is denoised, at least 1.
+        dim: numbers per element of the sequence, at least 1.
+        cond_dim: numbers in the condition; 0 for none.
+        width: units of a hidden layer.
+        depth: hidden layers, at least 1.
+        prediction_type: what the output is: "epsilon", "sample" or "v_prediction". It is kept with the weights.
+
+    Raises:
+        InputError: a size below its least value, or an unknown prediction type.
+    """
+
+    def __init__(
+        self,
+        horizon: int,
+        dim: int,
+        cond_dim: int = 0,
+        width: int = 256,
+        depth: int = 3,
+        prediction_type: str = "sample",
+    ) -> None:
+        super().__init__()
+        check_prediction_type(prediction_type)
+        sizes = {"horizon": horizon, "dim": dim, "width": width, "depth": depth}
+        for name, value in (sizes | {"cond_dim": cond_dim + 1}).items():
+            if value < 1:
+                raise InputError(f"{name} is {sizes.get(name, cond_dim)}; it is too small for a denoiser.")
+        self.config = sizes | {"cond_dim": cond_dim, "prediction_type": prediction_type}
+        self.horizon, self.dim, self.cond_dim = horizon, dim, cond_dim
+        self.first = nn.Linear(horizon * dim + TIME_DIM + cond_dim, width)
+        self.hidden = nn.ModuleList(nn.Linear(width, width) for _ in range(depth - 1))
+        self.last = nn.Linear(width, horizon * dim)
+
+    @property
+    def prediction_type(self) -> str:
+        """What the output is; fixed at construction."""
+        return str(self.config["prediction_type"])
+
+    def forward(self, xt: Tensor, t: Tensor, cond: Tensor | None = None) -> Tensor:
+        """Denoise.
+
+        Args:
+            xt: (B, horizon, dim) noisy data.
+            t: (B,) times.
+            cond: (B, cond_dim), or None where cond_dim is 0.
+
+        Returns:
+            (B, horizon, dim): noise, clean data or velocity, as `prediction_type` says.
+
+        Raises:
+            InputError: shapes that do not fit the network.
+        """
+        self._check(xt, cond)
+        parts = [xt.flatten(1), self._embed(t)] + ([] if cond is None else [cond])
+        return self._after_first(self.first(torch.cat(parts, dim=1)))
+
+    def prepare(self, timesteps: Tensor, cond: Tensor | None = None) -> Callable[[Tensor, int], Tensor]:
+        """The same function for a fixed condition and list of times, with all that does not depend on x_t done ahead.
+
+        Time and condition enter the first layer alone, and linearly: their share of it is computed once per sample
+        instead of once per step.
+
+        Args:
+            timesteps: (N,) the times that will be asked for.
+            cond: (B, cond_dim), or None where cond_dim is 0.
+
+        Returns:
+            A function of x_t (B, horizon, dim) and the index i of a time, equal to `forward(x_t, timesteps[i], cond)`.
+        """
+        on_x, on_time, on_cond = self.first.weight.split([self.horizon * self.dim, TIME_DIM, self.cond_dim], dim=1)
+        time_share = F.linear(self._embed(timesteps), on_time, self.first.bias)  # (N, width)
+        cond_share = None if cond is None else F.linear(cond, on_cond)  # (B, width)
+        on_x = on_x.t().contiguous()
+
+        def predict(xt: Tensor, i: int) -> Tensor:
+            share = time_share[i] if cond_share is None else cond_share + time_share[i]
+            return self._after_first(torch.addmm(share, xt.flatten(1), on_x))
+
+        return predict
+
+    def _embed(self, t: Tensor) -> Tensor:
+        return time_embedding(t).to(self.first.weight.dtype)
+
+    def _after_first(self, h: Tensor) -> Tensor:
+        for layer in self.hidden:
+            h = layer(F.silu(h))
+        return self.last(F.silu(h)).unflatten(1, (self.horizon, self.dim))
+
+    def _check(self, xt: Tensor, cond: Tensor | None) -> None:
+        if xt.shape[1:] != (self.horizon, self.dim):
+            raise InputError(f"xt has shape {tuple(xt.shape)}; this denoiser takes (B, {self.horizon}, {self.dim}).")
+        got = 0 if cond is None else cond.shape[-1]
+        if got != self.cond_dim:
+            raise InputError(f"cond has {got} numbers a row; this denoiser was built with cond_dim {self.cond_dim}.")
+
+
+class ExactDenoiser:
+    """The best denoiser there is, in closed form: E[x_0 | x_t] when the data is a known set or Gaussian mixture.
+
+    Each component is N(mean, std² I). Given x_t its posterior mean is a shrunken step toward x_t, and the components
+    are weighed by how well they explain x_t, in log space. With std 0 the mixture is a finite set of points.
+
+    Args:
+        schedule: the noise.
+        means: (K, horizon, dim) the points, or the components' means.
+        weights: (K,) positive; equal where None.
+        std: a number or (K,), at least 0.
+        prediction_type: in which form the answer is given: "epsilon", "sample" or "v_prediction".
+
+    Raises:
+        InputError: shapes that do not fit, weights that are not positive, a negative std, an unknown prediction type.
+
+    Source:
+        Bayes' rule for a Gaussian likelihood; Karras et al. 2022 (arXiv 2206.00364), appendix B.3, for a finite set.
+    """
+
+    def __init__(
+        self,
+        schedule: NoiseSchedule,
+        means: Tensor,
+        weights: Tensor | None = None,
+        std: Tensor | float = 0.0,
+        prediction_type: str = "sample",
+    ) -> None:
+        check_prediction_type(prediction_type)
+        if means.ndim != 3 or 0 in means.shape:
+            raise InputError(f"means have shape {tuple(means.shape)}; give (K, horizon, dim), none of them 0.")
+        exact = torch.float32 if means.device.type == "mps" else torch.float64
+        weights = torch.ones(len(means)) if weights is None else torch.as_tensor(weights)
+        std = torch.as_tensor(std, dtype=exact, device=means.device)
+        if weights.shape != (len(means),) or not (weights > 0).all():
+            raise InputError(f"weights must be {len(means)} positive numbers, one a component.")
+        if std.shape not in ((), (len(means),)) or not (std >= 0).all():
+            raise InputError(f"std must be one number or {len(means)}, none below 0.")
+        self.schedule, self.prediction_type, self.shape = schedule, prediction_type, means.shape[1:]
+        self.means = means.flatten(1).to(exact)  # (K, D)
+        self.log_weights = weights.to(means.device, exact).log().log_softmax(0)
+        self.variances = (std**2).expand(len(means))  # (K,)
+
+    def __call__(self, xt: Tensor, t: Tensor, cond: Tensor | None = None) -> Tensor:
+        """The exact answer.
+
+        Args:
+            xt: (B, horizon, dim) noisy data.
+            t: (B,) or a single time, fractions allowed, at least 0.
+            cond: ignored; there for the common call.
+
+        Returns:
+            (B, horizon, dim), as `prediction_type` says.
+
+        Raises:
+            InputError: xt of another shape, or a time out of range.
+        """
+        if xt.shape[1:] != self.shape:
+            raise InputError(f"xt has shape {tuple(xt.shape)}; this denoiser takes (B, {', '.join(map(str, self.shape))}).")
+        t = torch.as_tensor(t).expand(len(xt))
+        x0 = self._posterior_mean(xt, t).to(xt.dtype)
+        if self.prediction_type == "sample":
+            return x0
+        noise = self.schedule.to_epsilon(x0, xt, t, "sample")
+        return noise if self.prediction_type == "epsilon" else self.schedule.velocity(x0, noise, t)
+
+    def _posterior_mean(self, xt: Tensor, t: Tensor) -> Tensor:
+        x = xt.flatten(1).to(self.means.dtype)  # (B, D)
+        alpha_bar = self.schedule.alpha_bar(t).to(x)[:, None]  # (B, 1)
+        spread = alpha_bar * self.variances + 1 - alpha_bar  # (B, K) variance of x_t in each component
+        squared = x.square().sum(1, keepdim=True) + alpha_bar * self.means.square().sum(1)
+        distance = squared - 2 * alpha_bar.sqrt() * (x @ self.means.T)  # (B, K) |x_t - sqrt(alpha_bar) mean|²
+        log_likelihood = -0.5 * (distance / spread + x.shape[1] * spread.log())
+        share = (self.log_weights + log_likelihood).softmax(1)  # (B, K) p(component | x_t)
+        gain = share * alpha_bar.sqrt() * self.variances / spread
+        kept = share - gain * alpha_bar.sqrt()
+        return (kept @ self.means + gain.sum(1, keepdim=True) * x).unflatten(1, self.shape)

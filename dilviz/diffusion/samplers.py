@@ -1,0 +1,367 @@
+"""From noise back to data: DDPM, DDIM and DPM-Solver++(2M).
+
+Each method is one line of algebra, x_s = a x_t + b x_0 (+ c x_0 of the step before + sigma z), in which x_0 is the
+denoiser's present estimate. So a method here *is* its coefficients, worked out for all steps at once in float64,
+and one loop serves them all. The noise that is implied by a clipped x_0 is derived anew from x_t and that x_0:
+x_s always lies between the two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dilviz.diffusion.schedule import NoiseSchedule, posterior_coefficients
+from dilviz.errors import InputError
+
+SPACINGS = ("leading", "linspace", "trailing")
+Generators = torch.Generator | Sequence[torch.Generator] | None
+
+
+@dataclass(frozen=True)
+class Trace:
+    """Every step of a sample.
+
+    Args:
+        x: (n + 1, B, horizon, dim), the start first and the sample last.
+        x0: (n, B, horizon, dim), the estimate of the clean data at each step, after clipping.
+        timesteps: (n,), the times at which the denoiser was asked.
+    """
+
+    x: Tensor
+    x0: Tensor
+    timesteps: Tensor
+
+
+@dataclass(frozen=True)
+class Update:
+    """x_s = xt x_t + x0 x_0 + x0_before (x_0 of the step before) + noise z: one number of each per step, (n,)."""
+
+    xt: Tensor
+    x0: Tensor
+    x0_before: Tensor
+    noise: Tensor
+
+
+def ddpm_update(alpha_bar_t: Tensor, alpha_bar_s: Tensor) -> Update:
+    """A draw from the posterior q(x_s | x_t, x_0).
+
+    Args:
+        alpha_bar_t: (n,) at the time of each step.
+        alpha_bar_s: (n,) at the time it goes to.
+
+    Returns:
+        The coefficients.
+
+    Source:
+        Ho et al. 2020, algorithm 2, with the posterior's variance.
+    """
+    x0, xt, variance = posterior_coefficients(alpha_bar_t, alpha_bar_s)
+    return Update(xt, x0, torch.zeros_like(xt), variance.sqrt())
+
+
+def ddim_update(alpha_bar_t: Tensor, alpha_bar_s: Tensor, eta: float = 0.0) -> Update:
+    """Keep the noise that x_t holds, scaled to s; eta replaces a part of it by fresh noise.
+
+    Args:
+        alpha_bar_t: (n,) at the time of each step.
+        alpha_bar_s: (n,) at the time it goes to.
+        eta: 0 (deterministic) to 1 (as random as DDPM).
+
+    Returns:
+        The coefficients.
+
+    Source:
+        Song et al. 2021 (arXiv 2010.02502), eqs. 12 and 16.
+    """
+    sigma = eta * ((1 - alpha_bar_s) / (1 - alpha_bar_t) * (1 - alpha_bar_t / alpha_bar_s)).sqrt()
+    xt = ((1 - alpha_bar_s - sigma**2).clamp(min=0) / (1 - alpha_bar_t)).sqrt()
+    return Update(xt, alpha_bar_s.sqrt() - xt * alpha_bar_t.sqrt(), torch.zeros_like(xt), sigma)
+
+
+def dpm_solver_update(alpha_bar_t: Tensor, alpha_bar_s: Tensor) -> Update:
+    """Second order: the x_0 estimate is extended along a line through this step and the one before.
+
+    The first step, and the step to clean (infinite in log-SNR), are of first order.
+
+    Args:
+        alpha_bar_t: (n,) at the time of each step.
+        alpha_bar_s: (n,) at the time it goes to.
+
+    Returns:
+        The coefficients.
+
+    Source:
+        Lu et al. 2022 (arXiv 2211.01095), algorithm 2 (2M); lambda there is half our log-SNR.
+    """
+    h = (torch.logit(alpha_bar_s) - torch.logit(alpha_bar_t)) / 2
+    slope = torch.zeros_like(h)
+    slope[1:] = h[1:] / (2 * h[:-1])
+    slope[h.isinf()] = 0
+    gain = -alpha_bar_s.sqrt() * torch.expm1(-h)
+    return Update(
+        ((1 - alpha_bar_s) / (1 - alpha_bar_t)).sqrt(), gain * (1 + slope), -gain * slope, torch.zeros_like(h)
+    )
+
+
+def ddpm(
+    denoiser: Callable,
+    schedule: NoiseSchedule,
+    noise: Tensor,
+    num_inference_steps: int | None = None,
+    *,
+    cond: Tensor | None = None,
+    timesteps: Sequence[float] | Tensor | None = None,
+    timestep_spacing: str = "trailing",
+    clip: float | None = 1.0,
+    generator: Generators = None,
+    trace: bool = False,
+) -> Tensor | Trace:
+    """Sample by ancestral steps: each draws x_s from q(x_s | x_t, estimate of x_0).
+
+    Args:
+        denoiser: called as `denoiser(xt, t, cond)`, with an attribute `prediction_type`.
+        schedule: the noise that it was trained on.
+        noise: (B, horizon, dim) the start, N(0, I) as a rule.
+        num_inference_steps: 1 to T steps.
+        cond: (B, cond_dim) or None.
+        timesteps: explicit times, falling, fractions allowed; overrides num_inference_steps and spacing.
+            After the last one step goes to clean.
+        timestep_spacing: "leading", "linspace" or "trailing".
+        clip: the estimate of x_0 is clipped to [-clip, clip]; None for no clipping.
+        generator: one, or a list of one a row of noise; None is a fresh one seeded 0.
+        trace: give every step, not the last one alone.
+
+    Returns:
+        The sample (B, horizon, dim), or a Trace of all steps. The last x is the last estimate of x_0, exactly.
+
+    Raises:
+        InputError: steps, times, spacing or clip that make no sense.
+
+    Source:
+        Ho et al. 2020, algorithm 2.
+    """
+    times = inference_timesteps(schedule, num_inference_steps, timesteps, timestep_spacing)
+    return _run(denoiser, schedule, noise, ddpm_update, times, cond, clip, generator, trace)
+
+
+def ddim(
+    denoiser: Callable,
+    schedule: NoiseSchedule,
+    noise: Tensor,
+    num_inference_steps: int | None = None,
+    *,
+    cond: Tensor | None = None,
+    timesteps: Sequence[float] | Tensor | None = None,
+    timestep_spacing: str = "trailing",
+    clip: float | None = 1.0,
+    eta: float = 0.0,
+    generator: Generators = None,
+    trace: bool = False,
+) -> Tensor | Trace:
+    """Sample along the marginals: deterministic for eta 0, so that the start decides the sample.
+
+    Args:
+        denoiser: as in `ddpm`.
+        schedule: as in `ddpm`.
+        noise: (B, horizon, dim), as in `ddpm`.
+        num_inference_steps: as in `ddpm`.
+        cond: (B, cond_dim) or None.
+        timesteps: as in `ddpm`.
+        timestep_spacing: as in `ddpm`.
+        clip: as in `ddpm`; the noise is derived anew from the clipped estimate.
+        eta: 0 to 1, the share of fresh noise.
+        generator: as in `ddpm`; used for eta above 0 alone.
+        trace: as in `ddpm`.
+
+    Returns:
+        The sample (B, horizon, dim), or a Trace of all steps.
+
+    Raises:
+        InputError: as in `ddpm`, or an eta outside [0, 1].
+
+    Source:
+        Song et al. 2021 (arXiv 2010.02502), eqs. 12 and 16.
+    """
+    if not 0 <= eta <= 1:
+        raise InputError(f"eta is {eta}; give a number from 0 (deterministic) to 1 (as random as DDPM).")
+    times = inference_timesteps(schedule, num_inference_steps, timesteps, timestep_spacing)
+
+    def update(alpha_bar_t: Tensor, alpha_bar_s: Tensor) -> Update:
+        return ddim_update(alpha_bar_t, alpha_bar_s, eta)
+
+    return _run(denoiser, schedule, noise, update, times, cond, clip, generator, trace)
+
+
+def dpm_solver(
+    denoiser: Callable,
+    schedule: NoiseSchedule,
+    noise: Tensor,
+    num_inference_steps: int | None = None,
+    *,
+    cond: Tensor | None = None,
+    timesteps: Sequence[float] | Tensor | None = None,
+    timestep_spacing: str = "trailing",
+    clip: float | None = 1.0,
+    generator: Generators = None,
+    trace: bool = False,
+) -> Tensor | Trace:
+    """Sample by DPM-Solver++(2M): deterministic, second order in log-SNR, one network pass a step.
+
+    Args:
+        denoiser: as in `ddpm`.
+        schedule: as in `ddpm`.
+        noise: (B, horizon, dim), as in `ddpm`.
+        num_inference_steps: as in `ddpm`.
+        cond: (B, cond_dim) or None.
+        timesteps: as in `ddpm`.
+        timestep_spacing: as in `ddpm`.
+        clip: as in `ddpm`.
+        generator: there for the common call; nothing is drawn.
+        trace: as in `ddpm`.
+
+    Returns:
+        The sample (B, horizon, dim), or a Trace of all steps.
+
+    Raises:
+        InputError: as in `ddpm`.
+
+    Source:
+        Lu et al. 2022 (arXiv 2211.01095), algorithm 2.
+    """
+    times = inference_timesteps(schedule, num_inference_steps, timesteps, timestep_spacing)
+    return _run(denoiser, schedule, noise, dpm_solver_update, times, cond, clip, generator, trace)
+
+
+SAMPLERS: dict[str, Callable] = {"ddpm": ddpm, "ddim": ddim, "dpm_solver": dpm_solver}
+
+
+def inference_timesteps(
+    schedule: NoiseSchedule,
+    num_inference_steps: int | None,
+    timesteps: Sequence[float] | Tensor | None = None,
+    timestep_spacing: str = "trailing",
+) -> Tensor:
+    """The times at which a sampler asks the denoiser.
+
+    Args:
+        schedule: gives T.
+        num_inference_steps: n, 1 to T.
+        timesteps: explicit times instead, strictly falling, in [0, T-1].
+        timestep_spacing: "leading" (0, then every T // n), "linspace" (from T-1 to 0) or "trailing" (T-1, then every T/n).
+
+    Returns:
+        (n,) float64, falling.
+
+    Raises:
+        InputError: n or a time out of range, times that do not fall, an unknown spacing.
+    """
+    T = len(schedule)
+    if timesteps is not None:
+        times = torch.as_tensor(timesteps).detach().to("cpu", torch.float64)
+        if times.ndim != 1 or not len(times) or not (times.diff() < 0).all() or not 0 <= times[-1] <= times[0] <= T - 1:
+            raise InputError(f"timesteps {times.tolist()} must be a list that falls strictly, from at most {T - 1} to at least 0.")
+        return times
+    n = num_inference_steps
+    if timestep_spacing not in SPACINGS:
+        raise InputError(f"timestep_spacing {timestep_spacing!r} is unknown; take one of {', '.join(SPACINGS)}.")
+    if n is None or int(n) != n or not 1 <= n <= T:
+        raise InputError(f"num_inference_steps is {n!r}; give a whole number from 1 to {T}, the schedule's timesteps.")
+    if timestep_spacing == "leading":
+        return torch.arange(n - 1, -1, -1, dtype=torch.float64) * (T // n)
+    if timestep_spacing == "linspace":
+        return torch.from_numpy(np.linspace(0, T - 1, n).round()[::-1].copy())
+    return torch.from_numpy(np.round(T - np.arange(n) * (T / n)) - 1)
+
+
+@torch.no_grad()
+def _run(
+    denoiser: Callable,
+    schedule: NoiseSchedule,
+    noise: Tensor,
+    update: Callable[[Tensor, Tensor], Update],
+    timesteps: Tensor,
+    cond: Tensor | None,
+    clip: float | None,
+    generator: Generators,
+    trace: bool,
+) -> Tensor | Trace:
+    if clip is not None and not clip > 0:
+        raise InputError(f"clip is {clip}; give a number above 0, or None for no clipping.")
+    alpha_bar = schedule.alpha_bar(torch.cat([timesteps, timesteps.new_tensor([-1.0])])).cpu()
+    step = update(alpha_bar[:-1], alpha_bar[1:])
+    # Plain numbers from here on: nothing in the loop waits for the device or works out a coefficient.
+    on_xt, on_x0, on_before, on_noise = (c.tolist() for c in (step.xt, step.x0, step.x0_before, step.noise))
+    estimate = _estimator(denoiser.prediction_type, alpha_bar[:-1])
+    predict = _predictor(denoiser, timesteps, noise, cond)
+    draw = _noise_source(generator, noise) if any(on_noise) else None
+
+    x, x0, xs, x0s = noise, noise, [noise], []
+    for i in range(len(timesteps)):
+        before, x0 = x0, estimate(predict(x, i), x, i)
+        if clip is not None:
+            x0 = x0.clamp(-clip, clip)
+        x = torch.mul(x0, on_x0[i]).add_(x, alpha=on_xt[i])
+        if on_before[i]:
+            x.add_(before, alpha=on_before[i])
+        if draw is not None and on_noise[i]:
+            x.add_(draw(), alpha=on_noise[i])
+        if trace:
+            xs.append(x)
+            x0s.append(x0)
+    return Trace(torch.stack(xs), torch.stack(x0s), timesteps) if trace else x
+
+
+def _estimator(prediction_type: str, alpha_bar: Tensor) -> Callable[[Tensor, Tensor, int], Tensor]:
+    """The estimate of x_0 from the network's output and x_t, as in `NoiseSchedule.to_x0`, with plain numbers."""
+    signal, sigma = alpha_bar.sqrt().tolist(), (1 - alpha_bar).sqrt().tolist()
+    if prediction_type == "sample":
+        return lambda output, x, i: output
+    if prediction_type == "epsilon":
+        return lambda output, x, i: torch.sub(x, output, alpha=sigma[i]).div_(signal[i])
+    return lambda output, x, i: torch.mul(x, signal[i]).sub_(output, alpha=sigma[i])
+
+
+def _predictor(denoiser: Callable, timesteps: Tensor, noise: Tensor, cond: Tensor | None) -> Callable:
+    """The denoiser as a function of x_t and the index of the step; prepared ahead where it offers that."""
+    whole = bool((timesteps == timesteps.round()).all())
+    times = timesteps.to(noise.device, torch.long if whole else noise.dtype)
+    if hasattr(denoiser, "prepare"):
+        return denoiser.prepare(times, cond)
+    return lambda x, i: denoiser(x, times[i].expand(len(x)), cond)
+
+
+def _noise_source(generator: Generators, like: Tensor) -> Callable[[], Tensor]:
+    if generator is None:
+        generator = torch.Generator(like.device if like.device.type != "meta" else "cpu").manual_seed(0)
+    if isinstance(generator, torch.Generator):
+        return lambda: _randn(like.shape, generator, like)
+    if len(generator) != len(like):
+        raise InputError(f"{len(generator)} generators for {len(like)} rows of noise; give one, or one a row.")
+    return lambda: torch.stack([_randn(like.shape[1:], g, like) for g in generator])
+
+
+def _randn(shape: torch.Size, generator: torch.Generator, like: Tensor) -> Tensor:
+    return torch.randn(shape, generator=generator, device=generator.device, dtype=like.dtype).to(like.device)
+
+
+def draw_noise(shape: tuple[int, ...], generator: Generators = None, device: torch.device | str = "cpu") -> Tensor:
+    """N(0, I) to start a sampler from.
+
+    Args:
+        shape: (B, horizon, dim).
+        generator: one, or a list of one a row, so that a row does not depend on its neighbours; None is seeded 0.
+        device: where the noise is to live.
+
+    Returns:
+        float32 noise of that shape.
+
+    Raises:
+        InputError: a list of generators that is not one a row.
+    """
+    like = torch.empty(shape, device=device)
+    return _noise_source(generator, like)()
