@@ -100,4 +100,6 @@ def _opened(path: str | Path):  # noqa: ANN202  (safetensors names no type)
     try:
         return safe_open(str(path), framework="pt")
     except (SafetensorError, OSError) as error:
-        raise InputError(f"{path} cannot be read as a checkpoint ({error}); it is cut short or another kind of file.") from error
+        raise InputError(
+            f"{path} cannot be read as a checkpoint ({error}); it is cut short or another kind of file."
+        ) from error

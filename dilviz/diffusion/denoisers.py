@@ -194,7 +194,9 @@ class ExactDenoiser:
             InputError: xt of another shape, or a time out of range.
         """
         if xt.shape[1:] != self.shape:
-            raise InputError(f"xt has shape {tuple(xt.shape)}; this denoiser takes (B, {', '.join(map(str, self.shape))}).")
+            raise InputError(
+                f"xt has shape {tuple(xt.shape)}; this denoiser takes (B, {', '.join(map(str, self.shape))})."
+            )
         t = torch.as_tensor(t).expand(len(xt))
         x0 = self._posterior_mean(xt, t).to(xt.dtype)
         if self.prediction_type == "sample":

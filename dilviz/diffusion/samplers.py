@@ -75,9 +75,14 @@ def ddim_update(alpha_bar_t: Tensor, alpha_bar_s: Tensor, eta: float = 0.0) -> U
     Returns:
         The coefficients.
 
+    Raises:
+        InputError: an eta outside [0, 1].
+
     Source:
         Song et al. 2021 (arXiv 2010.02502), eqs. 12 and 16.
     """
+    if not 0 <= eta <= 1:
+        raise InputError(f"eta is {eta}; give a number from 0 (deterministic) to 1 (as random as DDPM).")
     sigma = eta * ((1 - alpha_bar_s) / (1 - alpha_bar_t) * (1 - alpha_bar_t / alpha_bar_s)).sqrt()
     xt = ((1 - alpha_bar_s - sigma**2).clamp(min=0) / (1 - alpha_bar_t)).sqrt()
     return Update(xt, alpha_bar_s.sqrt() - xt * alpha_bar_t.sqrt(), torch.zeros_like(xt), sigma)
@@ -108,136 +113,88 @@ def dpm_solver_update(alpha_bar_t: Tensor, alpha_bar_s: Tensor) -> Update:
     )
 
 
-def ddpm(
-    denoiser: Callable,
-    schedule: NoiseSchedule,
-    noise: Tensor,
-    num_inference_steps: int | None = None,
-    *,
-    cond: Tensor | None = None,
-    timesteps: Sequence[float] | Tensor | None = None,
-    timestep_spacing: str = "trailing",
-    clip: float | None = 1.0,
-    generator: Generators = None,
-    trace: bool = False,
-) -> Tensor | Trace:
-    """Sample by ancestral steps: each draws x_s from q(x_s | x_t, estimate of x_0).
+class Sampler:
+    """A method of sampling: the loop that all share, with its own coefficients.
 
     Args:
-        denoiser: called as `denoiser(xt, t, cond)`, with an attribute `prediction_type`.
-        schedule: the noise that it was trained on.
-        noise: (B, horizon, dim) the start, N(0, I) as a rule.
-        num_inference_steps: 1 to T steps.
-        cond: (B, cond_dim) or None.
-        timesteps: explicit times, falling, fractions allowed; overrides num_inference_steps and spacing.
-            After the last one step goes to clean.
-        timestep_spacing: "leading", "linspace" or "trailing".
-        clip: the estimate of x_0 is clipped to [-clip, clip]; None for no clipping.
-        generator: one, or a list of one a row of noise; None is a fresh one seeded 0.
-        trace: give every step, not the last one alone.
-
-    Returns:
-        The sample (B, horizon, dim), or a Trace of all steps. The last x is the last estimate of x_0, exactly.
-
-    Raises:
-        InputError: steps, times, spacing or clip that make no sense.
-
-    Source:
-        Ho et al. 2020, algorithm 2.
+        update: gives the coefficients of all steps from alpha_bar at each step's two ends, and its own options.
     """
-    times = inference_timesteps(schedule, num_inference_steps, timesteps, timestep_spacing)
-    return _run(denoiser, schedule, noise, ddpm_update, times, cond, clip, generator, trace)
+
+    def __init__(self, update: Callable[..., Update]) -> None:
+        self.update = update
+        self.__name__ = update.__name__.removesuffix("_update")
+        self.__doc__ = update.__doc__
+
+    def __repr__(self) -> str:
+        return f"<sampler {self.__name__}>"
+
+    @torch.no_grad()
+    def __call__(
+        self,
+        denoiser: Callable,
+        schedule: NoiseSchedule,
+        noise: Tensor,
+        num_inference_steps: int | None = None,
+        *,
+        cond: Tensor | None = None,
+        timesteps: Sequence[float] | Tensor | None = None,
+        timestep_spacing: str = "trailing",
+        clip: float | None = 1.0,
+        generator: Generators = None,
+        trace: bool = False,
+        **options: float,
+    ) -> Tensor | Trace:
+        """Sample.
+
+        Args:
+            denoiser: called as `denoiser(xt, t, cond)`, with an attribute `prediction_type`.
+            schedule: the noise that it was trained on.
+            noise: (B, horizon, dim) the start, N(0, I) as a rule.
+            num_inference_steps: 1 to T steps.
+            cond: (B, cond_dim) or None.
+            timesteps: explicit times, falling, fractions allowed; they override num_inference_steps and spacing.
+                After the last one step goes to clean.
+            timestep_spacing: "leading", "linspace" or "trailing".
+            clip: the estimate of x_0 is clipped to [-clip, clip], and the noise derived anew from it; None: no clip.
+            generator: one, or a list of one a row of noise; None is a fresh one seeded 0.
+            trace: give every step, not the last one alone.
+            options: of the method: `eta`, 0 to 1, of `ddim`.
+
+        Returns:
+            The sample (B, horizon, dim), or a Trace of all steps. The last x is the last estimate of x_0, exactly.
+
+        Raises:
+            InputError: steps, times, spacing, clip, eta or generators that make no sense.
+        """
+        if clip is not None and not clip > 0:
+            raise InputError(f"clip is {clip}; give a number above 0, or None for no clipping.")
+        times = inference_timesteps(schedule, num_inference_steps, timesteps, timestep_spacing)
+        alpha_bar = schedule.alpha_bar(torch.cat([times, times.new_tensor([-1.0])])).cpu()
+        step = self.update(alpha_bar[:-1], alpha_bar[1:], **options)
+        # Plain numbers from here on: nothing in the loop waits for the device or works out a coefficient.
+        on_xt, on_x0, on_before, on_noise = (c.tolist() for c in (step.xt, step.x0, step.x0_before, step.noise))
+        estimate = _estimator(denoiser.prediction_type, alpha_bar[:-1])
+        predict = _predictor(denoiser, times, noise, cond)
+        draw = _noise_source(generator, noise)
+
+        x, x0, xs, x0s = noise, noise, [noise], []
+        for i in range(len(times)):
+            before, x0 = x0, estimate(predict(x, i), x, i)
+            if clip is not None:
+                x0 = x0.clamp(-clip, clip)
+            x = torch.mul(x0, on_x0[i]).add_(x, alpha=on_xt[i])
+            if on_before[i]:
+                x.add_(before, alpha=on_before[i])
+            if on_noise[i]:
+                x.add_(draw(), alpha=on_noise[i])
+            if trace:
+                xs.append(x)
+                x0s.append(x0)
+        return Trace(torch.stack(xs), torch.stack(x0s), times) if trace else x
 
 
-def ddim(
-    denoiser: Callable,
-    schedule: NoiseSchedule,
-    noise: Tensor,
-    num_inference_steps: int | None = None,
-    *,
-    cond: Tensor | None = None,
-    timesteps: Sequence[float] | Tensor | None = None,
-    timestep_spacing: str = "trailing",
-    clip: float | None = 1.0,
-    eta: float = 0.0,
-    generator: Generators = None,
-    trace: bool = False,
-) -> Tensor | Trace:
-    """Sample along the marginals: deterministic for eta 0, so that the start decides the sample.
-
-    Args:
-        denoiser: as in `ddpm`.
-        schedule: as in `ddpm`.
-        noise: (B, horizon, dim), as in `ddpm`.
-        num_inference_steps: as in `ddpm`.
-        cond: (B, cond_dim) or None.
-        timesteps: as in `ddpm`.
-        timestep_spacing: as in `ddpm`.
-        clip: as in `ddpm`; the noise is derived anew from the clipped estimate.
-        eta: 0 to 1, the share of fresh noise.
-        generator: as in `ddpm`; used for eta above 0 alone.
-        trace: as in `ddpm`.
-
-    Returns:
-        The sample (B, horizon, dim), or a Trace of all steps.
-
-    Raises:
-        InputError: as in `ddpm`, or an eta outside [0, 1].
-
-    Source:
-        Song et al. 2021 (arXiv 2010.02502), eqs. 12 and 16.
-    """
-    if not 0 <= eta <= 1:
-        raise InputError(f"eta is {eta}; give a number from 0 (deterministic) to 1 (as random as DDPM).")
-    times = inference_timesteps(schedule, num_inference_steps, timesteps, timestep_spacing)
-
-    def update(alpha_bar_t: Tensor, alpha_bar_s: Tensor) -> Update:
-        return ddim_update(alpha_bar_t, alpha_bar_s, eta)
-
-    return _run(denoiser, schedule, noise, update, times, cond, clip, generator, trace)
-
-
-def dpm_solver(
-    denoiser: Callable,
-    schedule: NoiseSchedule,
-    noise: Tensor,
-    num_inference_steps: int | None = None,
-    *,
-    cond: Tensor | None = None,
-    timesteps: Sequence[float] | Tensor | None = None,
-    timestep_spacing: str = "trailing",
-    clip: float | None = 1.0,
-    generator: Generators = None,
-    trace: bool = False,
-) -> Tensor | Trace:
-    """Sample by DPM-Solver++(2M): deterministic, second order in log-SNR, one network pass a step.
-
-    Args:
-        denoiser: as in `ddpm`.
-        schedule: as in `ddpm`.
-        noise: (B, horizon, dim), as in `ddpm`.
-        num_inference_steps: as in `ddpm`.
-        cond: (B, cond_dim) or None.
-        timesteps: as in `ddpm`.
-        timestep_spacing: as in `ddpm`.
-        clip: as in `ddpm`.
-        generator: there for the common call; nothing is drawn.
-        trace: as in `ddpm`.
-
-    Returns:
-        The sample (B, horizon, dim), or a Trace of all steps.
-
-    Raises:
-        InputError: as in `ddpm`.
-
-    Source:
-        Lu et al. 2022 (arXiv 2211.01095), algorithm 2.
-    """
-    times = inference_timesteps(schedule, num_inference_steps, timesteps, timestep_spacing)
-    return _run(denoiser, schedule, noise, dpm_solver_update, times, cond, clip, generator, trace)
-
-
-SAMPLERS: dict[str, Callable] = {"ddpm": ddpm, "ddim": ddim, "dpm_solver": dpm_solver}
+ddpm, ddim, dpm_solver = Sampler(ddpm_update), Sampler(ddim_update), Sampler(dpm_solver_update)
+SAMPLERS: dict[str, Sampler] = {"ddpm": ddpm, "ddim": ddim, "dpm_solver": dpm_solver}
 
 
 def inference_timesteps(
@@ -252,7 +209,7 @@ def inference_timesteps(
         schedule: gives T.
         num_inference_steps: n, 1 to T.
         timesteps: explicit times instead, strictly falling, in [0, T-1].
-        timestep_spacing: "leading" (0, then every T // n), "linspace" (from T-1 to 0) or "trailing" (T-1, then every T/n).
+        timestep_spacing: "leading" (multiples of T // n), "linspace" (T-1 to 0) or "trailing" (T-1, then every T/n).
 
     Returns:
         (n,) float64, falling.
@@ -264,7 +221,9 @@ def inference_timesteps(
     if timesteps is not None:
         times = torch.as_tensor(timesteps).detach().to("cpu", torch.float64)
         if times.ndim != 1 or not len(times) or not (times.diff() < 0).all() or not 0 <= times[-1] <= times[0] <= T - 1:
-            raise InputError(f"timesteps {times.tolist()} must be a list that falls strictly, from at most {T - 1} to at least 0.")
+            raise InputError(
+                f"timesteps {times.tolist()} must be a list that falls strictly, from at most {T - 1} to at least 0."
+            )
         return times
     n = num_inference_steps
     if timestep_spacing not in SPACINGS:
@@ -276,44 +235,6 @@ def inference_timesteps(
     if timestep_spacing == "linspace":
         return torch.from_numpy(np.linspace(0, T - 1, n).round()[::-1].copy())
     return torch.from_numpy(np.round(T - np.arange(n) * (T / n)) - 1)
-
-
-@torch.no_grad()
-def _run(
-    denoiser: Callable,
-    schedule: NoiseSchedule,
-    noise: Tensor,
-    update: Callable[[Tensor, Tensor], Update],
-    timesteps: Tensor,
-    cond: Tensor | None,
-    clip: float | None,
-    generator: Generators,
-    trace: bool,
-) -> Tensor | Trace:
-    if clip is not None and not clip > 0:
-        raise InputError(f"clip is {clip}; give a number above 0, or None for no clipping.")
-    alpha_bar = schedule.alpha_bar(torch.cat([timesteps, timesteps.new_tensor([-1.0])])).cpu()
-    step = update(alpha_bar[:-1], alpha_bar[1:])
-    # Plain numbers from here on: nothing in the loop waits for the device or works out a coefficient.
-    on_xt, on_x0, on_before, on_noise = (c.tolist() for c in (step.xt, step.x0, step.x0_before, step.noise))
-    estimate = _estimator(denoiser.prediction_type, alpha_bar[:-1])
-    predict = _predictor(denoiser, timesteps, noise, cond)
-    draw = _noise_source(generator, noise) if any(on_noise) else None
-
-    x, x0, xs, x0s = noise, noise, [noise], []
-    for i in range(len(timesteps)):
-        before, x0 = x0, estimate(predict(x, i), x, i)
-        if clip is not None:
-            x0 = x0.clamp(-clip, clip)
-        x = torch.mul(x0, on_x0[i]).add_(x, alpha=on_xt[i])
-        if on_before[i]:
-            x.add_(before, alpha=on_before[i])
-        if draw is not None and on_noise[i]:
-            x.add_(draw(), alpha=on_noise[i])
-        if trace:
-            xs.append(x)
-            x0s.append(x0)
-    return Trace(torch.stack(xs), torch.stack(x0s), timesteps) if trace else x
 
 
 def _estimator(prediction_type: str, alpha_bar: Tensor) -> Callable[[Tensor, Tensor, int], Tensor]:

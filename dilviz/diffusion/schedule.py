@@ -181,7 +181,8 @@ class NoiseSchedule:
         bad = ~((t == -1) | ((t >= 0) & (t <= len(self) - 1)))
         if bad.any():
             raise InputError(
-                f"t = {t[bad].reshape(-1)[0].item()} is no time of this schedule; give -1 (clean) or 0 to {len(self) - 1}."
+                f"t = {t[bad].reshape(-1)[0].item()} is no time of this schedule; "
+                f"give -1 (clean) or 0 to {len(self) - 1}."
             )
 
     def log_snr(self, t: Time) -> Tensor:
@@ -385,5 +386,5 @@ def check_prediction_type(prediction_type: str) -> None:
 
 
 def _mix(a: Tensor, x: Tensor, b: Tensor, y: Tensor) -> Tensor:
-    """a x + b y, the factors rounded once to the data's dtype."""
+    """Give a x + b y, the factors rounded once to the data's dtype."""
     return a.to(x.dtype) * x + b.to(y.dtype) * y

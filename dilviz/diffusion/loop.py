@@ -1,0 +1,262 @@
+"""One training step, and all that it changes.
+
+The data, the draws, the loss and the optimiser stay on the device; the host only says "next". All parameters live in
+one flat buffer while training lasts, so clipping, the optimiser and the moving average are one operation each.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from dilviz.diffusion.schedule import NoiseSchedule
+
+MAX_GRADIENT_NORM = 1.0
+WEIGHT_DECAY = 1e-6
+TIMESTEP_SAMPLING = ("uniform", "antithetic", "stratified")
+
+
+@dataclass(frozen=True)
+class Record:
+    """What a training loop reports. While you hold it, the denoiser carries the averaged weights: sample from it.
+
+    Args:
+        step: steps done.
+        loss: mean squared error over the steps since the last record.
+        learning_rate: of the last step.
+    """
+
+    step: int
+    loss: float
+    learning_rate: float
+
+
+class Loop:
+    """One training: its buffers, its generator, and one step."""
+
+    def __init__(
+        self,
+        denoiser: nn.Module,
+        schedule: NoiseSchedule,
+        data: Tensor,
+        cond: Tensor | None,
+        recipe: dict,
+        device: torch.device,
+    ) -> None:
+        self.denoiser, self.recipe, self.step = denoiser, recipe, 0
+        self.shape, self.num_data = data.shape[1:], data[0].numel()
+        parts = [data.flatten(1)] if cond is None else [data.flatten(1), cond]
+        self.rows = torch.cat(parts, dim=1).to(
+            device, torch.float32
+        )  # (N, horizon · dim + cond_dim), one gather a step
+        self.has_cond = cond is not None
+        self.table = mixing_table(schedule, denoiser.prediction_type).to(device, torch.float32)
+        self.generator = torch.Generator(device if device.type in ("cpu", "cuda", "mps") else "cpu")
+        self.generator.manual_seed(recipe["seed"])
+        self.flat = _flatten(denoiser)
+        self.ema = self.flat.detach().clone()
+        self.loss_sum = torch.zeros((), device=device)
+        self.logged_at = 0
+        on_gpu = device.type == "cuda"
+        # A captured step reads its rate from the device; elsewhere a plain number is quicker.
+        self.rate: Tensor | float = torch.zeros((), device=device) if on_gpu else 0.0
+        self.ema_weight = torch.zeros((), device=device)
+        self.optimizer = torch.optim.AdamW(
+            [self.flat], lr=self.rate, weight_decay=WEIGHT_DECAY, capturable=on_gpu,
+            fused=device.type in ("cpu", "cuda", "mps"),
+        )  # fmt: skip
+        counter = torch.zeros((), device=device if on_gpu or device.type == "mps" else "cpu")
+        moments = {"exp_avg": torch.zeros_like(self.ema), "exp_avg_sq": torch.zeros_like(self.ema)}
+        self.optimizer.state[self.flat] = {"step": counter, **moments}
+        self.play: Callable[[], None] = self.one_step
+        if on_gpu:
+            self.play = _capture(self)
+
+    def advance(self) -> None:
+        """One step, and the numbers that the host sets for it."""
+        rate = learning_rate(self.step, self.recipe)
+        if isinstance(self.rate, Tensor):
+            self.rate.fill_(rate)
+        else:
+            self.optimizer.param_groups[0]["lr"] = rate
+        # The average forgets the random start first: its memory grows with the steps taken.
+        self.ema_weight.fill_(1 - min(self.recipe["ema_decay"], (1 + self.step) / (10 + self.step)))
+        self.play()
+        self.step += 1
+
+    def one_step(self) -> None:
+        """Draw a batch, noise it, regress, clip, step, average. No line waits for the device."""
+        rows, noise, t = self.draw()
+        x0 = rows[:, : self.num_data].unflatten(1, self.shape)  # (B, horizon, dim)
+        cond = rows[:, self.num_data :] if self.has_cond else None
+        signal, sigma, target_x0, target_noise = self.table[t].view(len(t), 4, 1, 1).unbind(1)
+        xt = signal * x0 + sigma * noise
+        target = target_x0 * x0 + target_noise * noise
+        with torch.autocast("cuda", torch.bfloat16, enabled=xt.is_cuda):
+            output = self.denoiser(xt, t, cond)
+        loss = F.mse_loss(output.float(), target)
+        self.flat.grad.zero_()
+        loss.backward()
+        self.flat.grad.mul_((MAX_GRADIENT_NORM / (self.flat.grad.norm() + 1e-6)).clamp(max=1))
+        self.optimizer.step()
+        with torch.no_grad():
+            self.ema.lerp_(self.flat, self.ema_weight)
+            self.loss_sum.add_(loss.detach())
+
+    def draw(self) -> tuple[Tensor, Tensor, Tensor]:
+        """A batch: rows (B, …), noise (B, horizon, dim) and times (B,)."""
+        size, T, device = self.recipe["batch_size"], len(self.table), self.rows.device
+        index = self._random(torch.randint, len(self.rows), (size,))
+        noise = self._random(torch.randn, (size, *self.shape))
+        t = sample_timesteps(self.recipe["timestep_sampling"], T, size, self._random)
+        return self.rows.index_select(0, index.to(device)), noise, t
+
+    def _random(self, function: Callable, *args: object) -> Tensor:
+        drawn = function(*args, generator=self.generator, device=self.generator.device)
+        return drawn.to(self.rows.device)
+
+    def record(self) -> Record:
+        """The mean loss since the last record. This is the point at which the host waits."""
+        loss = self.loss_sum.item() / (self.step - self.logged_at)
+        self.loss_sum.zero_()
+        self.logged_at = self.step
+        return Record(self.step, loss, learning_rate(self.step - 1, self.recipe))
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All that a step changes, as it lies on the device."""
+        moments = self.optimizer.state[self.flat]
+        return {"weights": self.flat.detach(), "ema": self.ema, "loss_sum": self.loss_sum, **moments}
+
+    def state(self, records: list[Record]) -> dict[str, Tensor]:
+        """All that is needed to go on as if nothing had happened."""
+        lines = [[r.step, r.loss, r.learning_rate] for r in records]
+        return {
+            **{name: tensor.to("cpu", copy=True) for name, tensor in self.tensors().items()},
+            "generator": self.generator.get_state(),
+            "progress": torch.tensor([self.step, self.logged_at]),
+            "history": torch.tensor(lines, dtype=torch.float64).reshape(-1, 3),
+        }
+
+    def load(self, saved: dict[str, Tensor]) -> None:
+        """Take up such a state, in place: a captured graph keeps reading the same memory."""
+        for name, tensor in self.tensors().items():
+            tensor.copy_(saved[name])
+        self.generator.set_state(saved["generator"])
+        self.step, self.logged_at = saved["progress"].tolist()
+
+    def averaged_weights(self) -> _Swap:
+        """Within, the denoiser carries the averaged weights."""
+        return _Swap(self)
+
+    def finish(self, home: torch.device) -> None:
+        """Leave the denoiser with the averaged weights, memory of its own, and where it came from."""
+        with torch.no_grad():
+            self.flat.copy_(self.ema)
+            for parameter in self.denoiser.parameters():
+                parameter.grad = None
+                parameter.data = parameter.data.clone()
+        self.denoiser.to(home).eval()
+
+
+class _Swap:
+    """The averaged weights in, and on leaving the trained ones back. (Left by an end of the generator, they stay.)"""
+
+    def __init__(self, loop: Loop) -> None:
+        self.loop = loop
+        self.trained = loop.flat.detach().clone()
+
+    def __enter__(self) -> None:
+        self.loop.flat.data.copy_(self.loop.ema)
+        self.loop.denoiser.eval()
+
+    def __exit__(self, *_: object) -> None:
+        self.loop.flat.data.copy_(self.trained)
+        self.loop.denoiser.train()
+
+
+def _flatten(module: nn.Module) -> Tensor:
+    """One leaf tensor that holds all parameters; the module's become views of it, and so do their gradients."""
+    parameters = list(module.parameters())
+    flat = torch.cat([p.detach().reshape(-1) for p in parameters]).requires_grad_()
+    flat.grad = torch.zeros_like(flat)
+    sizes = [p.numel() for p in parameters]
+    for p, values, gradient in zip(parameters, flat.detach().split(sizes), flat.grad.split(sizes), strict=True):
+        p.data, p.grad = values.view_as(p), gradient.view_as(p)
+    return flat
+
+
+def _capture(loop: Loop) -> Callable[[], None]:
+    """The step as one CUDA graph: recorded once, then replayed by a single call from the host."""
+    before = {name: tensor.clone() for name, tensor in loop.tensors().items()}
+    drawn = loop.generator.get_state()
+    side = torch.cuda.Stream()
+    side.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(side):  # libraries set themselves up in the first steps, which must not be recorded
+        for _ in range(3):
+            loop.one_step()
+    torch.cuda.current_stream().wait_stream(side)
+    graph = torch.cuda.CUDAGraph()
+    graph.register_generator_state(loop.generator)
+    with torch.cuda.graph(graph):
+        loop.one_step()
+    for name, tensor in loop.tensors().items():
+        tensor.copy_(before[name])
+    loop.generator.set_state(drawn)
+    return graph.replay
+
+
+def mixing_table(schedule: NoiseSchedule, prediction_type: str) -> Tensor:
+    """What a training step multiplies with, for every t: x_t = a x_0 + b noise, target = c x_0 + d noise.
+
+    Args:
+        schedule: the noise.
+        prediction_type: what the network is to say.
+
+    Returns:
+        (T, 4) float64: a, b, c, d.
+    """
+    alpha_bar = schedule.alphas_cumprod
+    signal, sigma = alpha_bar.sqrt(), (1 - alpha_bar).sqrt()
+    one, zero = torch.ones_like(signal), torch.zeros_like(signal)
+    target = {"epsilon": (zero, one), "sample": (one, zero), "v_prediction": (-sigma, signal)}[prediction_type]
+    return torch.stack([signal, sigma, *target], dim=1)
+
+
+def sample_timesteps(how: str, T: int, size: int, random: Callable[..., Tensor]) -> Tensor:
+    """Times to train at, each as likely as any other.
+
+    Args:
+        how: "uniform", "antithetic" (t, then T-1-t) or "stratified" (one in each of `size` equal parts).
+        T: number of timesteps.
+        size: how many, B.
+        random: called as `random(torch.randint, T, (B,))` or `random(torch.rand, (B,))`.
+
+    Returns:
+        (B,) whole times, 0 to T-1.
+    """
+    if how == "uniform":
+        return random(torch.randint, T, (size,))
+    if how == "antithetic":
+        half = random(torch.randint, T, ((size + 1) // 2,))
+        return torch.cat([half, T - 1 - half])[:size]
+    offsets = random(torch.rand, (size,))
+    return ((torch.arange(size, device=offsets.device) + offsets) / size * T).long().clamp(max=T - 1)
+
+
+def learning_rate(step: int, recipe: dict) -> float:
+    """Linear warm-up, then a cosine to zero.
+
+    Args:
+        step: 0 to steps - 1.
+        recipe: with "lr", "warmup" and "steps".
+
+    Returns:
+        The rate of that step.
+    """
+    rise = min(1.0, (step + 1) / (recipe["warmup"] + 1))
+    return recipe["lr"] * rise * (1 + math.cos(math.pi * step / recipe["steps"])) / 2
