@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import os
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -99,7 +100,9 @@ def fit(
         timestep_sampling=timestep_sampling, device=device, seed=seed, checkpoint=checkpoint,
         checkpoint_every=checkpoint_every, resume=resume, history=history,
     )  # fmt: skip
-    with tqdm(total=steps, desc="training", unit="step", mininterval=0.5) as bar:
+    # A bar where somebody watches, a terminal or a notebook; a log file wants none.
+    hidden = False if "ipykernel" in sys.modules else None
+    with tqdm(total=steps, desc="training", unit="step", mininterval=0.5, disable=hidden) as bar:
         for record in loop:
             bar.update(record.step - bar.n)
             bar.set_postfix(loss=f"{record.loss:.4g}")

@@ -1,0 +1,1 @@
+"""Environments, and experts that are scripted."""

@@ -1,0 +1,112 @@
+"""Let a policy act: one episode a seed, all at once, and what came of it as Episodes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dilviz.diffusion.samplers import Generators
+from dilviz.imitation.episodes import Episodes
+
+
+class Policy(Protocol):
+    """What acts: an expert or a learner."""
+
+    obs_horizon: int
+
+    def act(self, observations: Tensor, generator: Generators = None) -> Tensor:
+        """(B, obs_horizon, obs_dim) -> (B, action_horizon, act_dim)."""
+
+
+class Environments(Protocol):
+    """Several copies of an environment, stepped together; a copy that is done is not stepped again."""
+
+    def reset(self, seeds: Sequence[int]) -> np.ndarray:
+        """Start copy i from seed i: (B, obs_dim)."""
+
+    def step(self, rows: np.ndarray, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Step the copies in rows: observations (b, obs_dim), rewards (b,), done (b,)."""
+
+
+class Task(Protocol):
+    """What `rollout` needs of a task; `dilviz.tasks` has the whole."""
+
+    name: str
+
+    def environments(self, count: int) -> Environments:
+        """Copies of the environment."""
+
+    def judge(self, observations: np.ndarray, actions: np.ndarray, rewards: np.ndarray) -> tuple[bool, str]:
+        """Success and mode of one episode."""
+
+
+def rollout(policy: Policy, task: Task, seeds: Sequence[int]) -> Episodes:
+    """One episode a seed. A seed's episode does not depend on its neighbours, nor on how many there are.
+
+    Args:
+        policy: an expert or a learner.
+        task: says which environment, what success is, which modes there are.
+        seeds: of the episodes; each seeds its environment and its policy's noise.
+
+    Returns:
+        The episodes, in the order of the seeds.
+    """
+    environments = task.environments(len(seeds))
+    generators = [torch.Generator().manual_seed(int(seed)) for seed in seeds]
+    newest = environments.reset(seeds)
+    seen = np.repeat(newest[:, None], policy.obs_horizon, axis=1)  # (B, obs_horizon, obs_dim), the newest last
+    steps: list[list[tuple]] = [[] for _ in seeds]
+    active = np.arange(len(seeds))
+    while len(active):
+        observations = torch.from_numpy(seen[active]).float()
+        chunk = policy.act(observations, [generators[i] for i in active]).cpu().numpy()  # (b, action_horizon, act_dim)
+        for k in range(chunk.shape[1]):
+            observed, rewards, done = environments.step(active, chunk[:, k])
+            for i, action, reward in zip(active, chunk[:, k], rewards, strict=True):
+                steps[i].append((seen[i, -1].copy(), action, reward))
+            seen[active] = np.concatenate([seen[active, 1:], observed[:, None]], axis=1)
+            chunk, active = chunk[~done], active[~done]  # who is done drops out; the others keep their chunk
+            if not len(active):
+                break
+    return _gather(task, steps, seeds)
+
+
+def _gather(task: Task, steps: list[list[tuple]], seeds: Sequence[int]) -> Episodes:
+    columns = [[np.stack(column) for column in zip(*episode, strict=True)] for episode in steps]
+    verdicts = [task.judge(*episode) for episode in columns]
+    observations, actions, rewards = (np.concatenate(column) for column in zip(*columns, strict=True))
+    return Episodes(
+        observations.astype(np.float32),
+        actions.astype(np.float32),
+        rewards.astype(np.float64),
+        np.cumsum([len(episode) for episode in steps]),
+        np.asarray(seeds, dtype=np.int64),
+        np.array([success for success, _ in verdicts]),
+        np.array([mode for _, mode in verdicts]),
+        task.name,
+    )
+
+
+def latency_ms(policy: Policy, observation: np.ndarray, repeats: int = 50) -> tuple[float, float]:
+    """How long one chunk for one agent takes.
+
+    Args:
+        policy: any.
+        observation: (obs_dim,) any that the policy may see.
+        repeats: how often it is measured, after three that do not count.
+
+    Returns:
+        Median and 95th percentile, in milliseconds.
+    """
+    observations = torch.from_numpy(np.repeat(observation[None, None], policy.obs_horizon, axis=1)).float()
+    times = []
+    for _ in range(repeats + 3):
+        start = time.perf_counter()
+        policy.act(observations)
+        times.append(time.perf_counter() - start)
+    return tuple(float(1000 * q) for q in np.percentile(times[3:], [50, 95]))  # type: ignore[return-value]
