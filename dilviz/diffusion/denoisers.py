@@ -107,26 +107,27 @@ class MLPDenoiser(nn.Module):
             cond: (B, cond_dim), or None where cond_dim is 0.
 
         Returns:
-            A function of x_t (B, horizon, dim) and the index i of a time, equal to `forward(x_t, timesteps[i], cond)`.
+            A function of x_t (B, horizon, dim) and the index i of a time, equal to `forward(x_t, timesteps[i], cond)`,
+            for sampling: it works in place, so no gradient flows through it.
         """
         on_x, on_time, on_cond = self.first.weight.split([self.horizon * self.dim, TIME_DIM, self.cond_dim], dim=1)
-        time_share = F.linear(self._embed(timesteps), on_time, self.first.bias)  # (N, width)
+        time_shares = F.linear(self._embed(timesteps), on_time, self.first.bias).unbind()  # N of (width,)
         cond_share = None if cond is None else F.linear(cond, on_cond)  # (B, width)
-        on_x = on_x.t().contiguous()
+        on_x = on_x.t()
 
         def predict(xt: Tensor, i: int) -> Tensor:
-            share = time_share[i] if cond_share is None else cond_share + time_share[i]
-            return self._after_first(torch.addmm(share, xt.flatten(1), on_x))
+            h = torch.addmm(time_shares[i], xt.flatten(1), on_x)
+            return self._after_first(h if cond_share is None else h.add_(cond_share), in_place=True)
 
         return predict
 
     def _embed(self, t: Tensor) -> Tensor:
         return time_embedding(t).to(self.first.weight.dtype)
 
-    def _after_first(self, h: Tensor) -> Tensor:
+    def _after_first(self, h: Tensor, in_place: bool = False) -> Tensor:
         for layer in self.hidden:
-            h = layer(F.silu(h))
-        return self.last(F.silu(h)).unflatten(1, (self.horizon, self.dim))
+            h = F.linear(F.silu(h, in_place), layer.weight, layer.bias)
+        return self.last(F.silu(h, in_place)).unflatten(1, (self.horizon, self.dim))
 
     def _check(self, xt: Tensor, cond: Tensor | None) -> None:
         if xt.shape[1:] != (self.horizon, self.dim):

@@ -95,8 +95,8 @@ class Loop:
         x0 = rows[:, : self.num_data].unflatten(1, self.shape)  # (B, horizon, dim)
         cond = rows[:, self.num_data :] if self.has_cond else None
         signal, sigma, target_x0, target_noise = self.table[t].view(len(t), 4, 1, 1).unbind(1)
-        xt = signal * x0 + sigma * noise
-        target = target_x0 * x0 + target_noise * noise
+        xt = torch.addcmul(signal * x0, sigma, noise)
+        target = torch.addcmul(target_x0 * x0, target_noise, noise)
         with torch.autocast("cuda", torch.bfloat16, enabled=xt.is_cuda):
             output = self.denoiser(xt, t, cond)
         loss = F.mse_loss(output.float(), target)

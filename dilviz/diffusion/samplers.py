@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -168,29 +169,27 @@ class Sampler:
         """
         if clip is not None and not clip > 0:
             raise InputError(f"clip is {clip}; give a number above 0, or None for no clipping.")
-        times = inference_timesteps(schedule, num_inference_steps, timesteps, timestep_spacing)
-        alpha_bar = schedule.alpha_bar(torch.cat([times, times.new_tensor([-1.0])])).cpu()
-        step = self.update(alpha_bar[:-1], alpha_bar[1:], **options)
-        # Plain numbers from here on: nothing in the loop waits for the device or works out a coefficient.
-        on_xt, on_x0, on_before, on_noise = (c.tolist() for c in (step.xt, step.x0, step.x0_before, step.noise))
-        estimate = _estimator(denoiser.prediction_type, alpha_bar[:-1])
-        predict = _predictor(denoiser, times, noise, cond)
-        draw = _noise_source(generator, noise)
+        explicit = None if timesteps is None else tuple(torch.as_tensor(timesteps, dtype=torch.float64).tolist())
+        plan = _plan(self.update, schedule, num_inference_steps, explicit, timestep_spacing, tuple(options.items()))
+        on_xt, on_x0, on_before, on_noise = plan.coefficients
+        estimate = _estimator(denoiser.prediction_type, plan)
+        predict = _predictor(denoiser, plan, noise, cond)
+        draw = _noise_source(generator, noise) if plan.random else None
 
         x, x0, xs, x0s = noise, noise, [noise], []
-        for i in range(len(times)):
+        for i in range(len(plan.timesteps)):
             before, x0 = x0, estimate(predict(x, i), x, i)
             if clip is not None:
                 x0 = x0.clamp(-clip, clip)
             x = torch.mul(x0, on_x0[i]).add_(x, alpha=on_xt[i])
             if on_before[i]:
                 x.add_(before, alpha=on_before[i])
-            if on_noise[i]:
+            if draw is not None and on_noise[i]:
                 x.add_(draw(), alpha=on_noise[i])
             if trace:
                 xs.append(x)
                 x0s.append(x0)
-        return Trace(torch.stack(xs), torch.stack(x0s), times) if trace else x
+        return Trace(torch.stack(xs), torch.stack(x0s), plan.timesteps) if trace else x
 
 
 ddpm, ddim, dpm_solver = Sampler(ddpm_update), Sampler(ddim_update), Sampler(dpm_solver_update)
@@ -237,9 +236,41 @@ def inference_timesteps(
     return torch.from_numpy(np.round(T - np.arange(n) * (T / n)) - 1)
 
 
-def _estimator(prediction_type: str, alpha_bar: Tensor) -> Callable[[Tensor, Tensor, int], Tensor]:
+@dataclass(frozen=True)
+class _Plan:
+    """All numbers of a sample, as plain floats: nothing in the loop waits for the device or works them out again."""
+
+    timesteps: Tensor
+    whole: bool  # no fraction among the times
+    random: bool  # some step draws noise
+    coefficients: tuple[list[float], list[float], list[float], list[float]]
+    signal: list[float]
+    sigma: list[float]
+
+
+@lru_cache(maxsize=64)
+def _plan(
+    update: Callable[..., Update],
+    schedule: NoiseSchedule,
+    num_inference_steps: int | None,
+    timesteps: tuple[float, ...] | None,
+    timestep_spacing: str,
+    options: tuple[tuple[str, float], ...],
+) -> _Plan:
+    times = inference_timesteps(schedule, num_inference_steps, timesteps, timestep_spacing)
+    ends = torch.cat([times, times.new_tensor([-1.0])])
+    alpha_bar = schedule.to("cpu").alpha_bar(ends).double()
+    at_t, at_s = alpha_bar[:-1], alpha_bar[1:]
+    step = update(at_t, at_s, **dict(options))
+    coefficients = (step.xt.tolist(), step.x0.tolist(), step.x0_before.tolist(), step.noise.tolist())
+    whole = bool((times == times.round()).all())
+    signal, sigma = at_t.sqrt().tolist(), (1 - at_t).sqrt().tolist()
+    return _Plan(times, whole, any(coefficients[3]), coefficients, signal, sigma)
+
+
+def _estimator(prediction_type: str, plan: _Plan) -> Callable[[Tensor, Tensor, int], Tensor]:
     """The estimate of x_0 from the network's output and x_t, as in `NoiseSchedule.to_x0`, with plain numbers."""
-    signal, sigma = alpha_bar.sqrt().tolist(), (1 - alpha_bar).sqrt().tolist()
+    signal, sigma = plan.signal, plan.sigma
     if prediction_type == "sample":
         return lambda output, x, i: output
     if prediction_type == "epsilon":
@@ -247,10 +278,9 @@ def _estimator(prediction_type: str, alpha_bar: Tensor) -> Callable[[Tensor, Ten
     return lambda output, x, i: torch.mul(x, signal[i]).sub_(output, alpha=sigma[i])
 
 
-def _predictor(denoiser: Callable, timesteps: Tensor, noise: Tensor, cond: Tensor | None) -> Callable:
+def _predictor(denoiser: Callable, plan: _Plan, noise: Tensor, cond: Tensor | None) -> Callable:
     """The denoiser as a function of x_t and the index of the step; prepared ahead where it offers that."""
-    whole = bool((timesteps == timesteps.round()).all())
-    times = timesteps.to(noise.device, torch.long if whole else noise.dtype)
+    times = plan.timesteps.to(noise.device, torch.long if plan.whole else noise.dtype)
     if hasattr(denoiser, "prepare"):
         return denoiser.prepare(times, cond)
     return lambda x, i: denoiser(x, times[i].expand(len(x)), cond)
