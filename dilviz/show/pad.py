@@ -1,0 +1,258 @@
+"""The drawing pad: points and strokes by mouse, touch or key; a prediction, over which the truth is laid."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import asdict
+from pathlib import Path
+from reprlib import repr as short
+from typing import Any
+
+import anywidget
+import numpy as np
+import traitlets
+
+from dilviz.errors import InputError
+from dilviz.show import theme
+
+FORMAT = "dilviz drawing 1"
+
+
+class _Plain(traitlets.TraitType):
+    """A synced trait: `check(name, value)` returns it as plain JSON or raises InputError."""
+
+    def __init__(self, check: Callable[[str, Any], Any], default: Any) -> None:
+        super().__init__(default_value=default)
+        self.check = check
+        self.tag(sync=True)
+
+    def make_dynamic_default(self) -> Any:
+        return deepcopy(self.default_value)
+
+    def validate(self, obj: Any, value: Any) -> Any:
+        return self.check(str(self.name), value)
+
+
+def _pairs(name: str, value: Any) -> list[list[float]]:
+    try:
+        array = np.asarray(value)
+    except ValueError:  # rows of different lengths
+        array = np.array(None)
+    numbers = array.dtype.kind in "iuf" and array.ndim == 2 and array.shape[1] == 2
+    if array.shape != (0,) and not (numbers and np.isfinite(array).all()):
+        raise InputError(f"{name} takes finite [x, y] pairs, not {short(value)}; give an (n, 2) array of numbers")
+    return array.astype(float).reshape(-1, 2).tolist()
+
+
+def _list_of(check: Callable[[str, Any], Any]) -> Callable[[str, Any], list[Any]]:
+    def check_all(name: str, value: Any) -> list[Any]:
+        if not isinstance(value, list | tuple):
+            raise InputError(f"{name} takes a list, not {short(value)}; put its parts into a list")
+        return [check(name, part) for part in value]
+
+    return check_all
+
+
+def _range(name: str, value: Any) -> list[float]:
+    (bounds,) = _pairs(name, [value])
+    if bounds[0] >= bounds[1]:
+        raise InputError(f"{name} takes [low, high], not {short(value)}; make low the smaller one")
+    return bounds
+
+
+def _shape(name: str, value: Any) -> dict[str, Any]:
+    known = isinstance(value, dict) and value.keys() == {"kind", "role", "points", "radius"}
+    if not known or value["kind"] not in ("disc", "dots", "path", "join") or value["role"] not in theme.ROLES:
+        raise InputError(f"{name} takes what disc, dots and path make, not {short(value)}; make it with those")
+    ((radius, _),) = _pairs(f"a radius in {name}", [[value["radius"], 0]])
+    return value | {"points": _pairs(name, value["points"]), "radius": radius}
+
+
+def disc(role: str, x: float, y: float, radius: float) -> dict[str, Any]:
+    """A filled disc for the pad's background, such as the tree.
+
+    Args:
+        role: a name in `theme.ROLES`.
+        x: centre, in data units.
+        y: centre, in data units.
+        radius: in units of x.
+
+    Returns:
+        a shape.
+    """
+    return {"kind": "disc", "role": role, "points": [[x, y]], "radius": radius}
+
+
+def dots(role: str, points: Any) -> dict[str, Any]:
+    """Marks for the pad's background or for the truth.
+
+    Args:
+        role: a name in `theme.ROLES`.
+        points: (n, 2) x and y in data units.
+
+    Returns:
+        a shape.
+    """
+    return {"kind": "dots", "role": role, "points": points, "radius": 0}
+
+
+def path(role: str, points: Any) -> dict[str, Any]:
+    """A polyline for the pad's background or for the truth.
+
+    Args:
+        role: a name in `theme.ROLES`.
+        points: (n, 2) x and y in data units.
+
+    Returns:
+        a shape.
+    """
+    return {"kind": "path", "role": role, "points": points, "radius": 0}
+
+
+class DrawingPad(anywidget.AnyWidget):
+    """A pad to drop points and draw strokes on, in data units, y up. Assign a trait whole; an append is not seen.
+
+    Args:
+        points: (n, 2) points within the ranges.
+        strokes: list of (n, 2) polylines within the ranges.
+        mode: what a press does: `points` or `strokes`.
+        x_range: (low, high) of the pad.
+        y_range: (low, high) of the pad.
+        equal: one unit is as long in x as in y; False fills the pad, for a curve.
+        background: list of shapes made by `disc`, `dots` and `path`.
+        truth: list of shapes laid over the prediction, see `reveal`; a change of the drawing lifts it.
+        caption: words beside the truth.
+        max_points: how many points may be dropped.
+        label: what the pad is for, one line; its name for a screen reader.
+        x_label: words at the x axis; an axis without words is not drawn.
+        y_label: words at the y axis.
+        width: greatest width in pixels.
+        height: height in pixels at that width.
+
+    Raises:
+        InputError: for points, ranges and shapes that are not what they should be.
+    """
+
+    _esm = Path(__file__).with_name("pad.js")
+    _css = theme.CSS
+    _roles = traitlets.Dict({name: asdict(role) for name, role in theme.ROLES.items()}).tag(sync=True)
+
+    points = _Plain(_pairs, [])
+    strokes = _Plain(_list_of(_pairs), [])
+    mode = traitlets.Enum(["points", "strokes"], "points").tag(sync=True)
+    x_range = _Plain(_range, [0.0, 1.0])
+    y_range = _Plain(_range, [0.0, 1.0])
+    equal = traitlets.Bool(True).tag(sync=True)
+    background = _Plain(_list_of(_shape), [])
+    truth = _Plain(_list_of(_shape), [])
+    caption = traitlets.Unicode().tag(sync=True)
+    max_points = traitlets.Int(100, min=1).tag(sync=True)
+    label = traitlets.Unicode("Drawing pad").tag(sync=True)
+    x_label = traitlets.Unicode().tag(sync=True)
+    y_label = traitlets.Unicode().tag(sync=True)
+    width = traitlets.Int(420, min=100).tag(sync=True)
+    height = traitlets.Int(420, min=100).tag(sync=True)
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.observe(self._lift_truth, ["points", "strokes"])
+
+    def predicted(self) -> np.ndarray:
+        """The points.
+
+        Returns:
+            (n, 2) float64, in the order in which they were dropped.
+        """
+        return np.array(self.points, dtype=np.float64).reshape(-1, 2)
+
+    def drawn(self) -> list[np.ndarray]:
+        """The strokes.
+
+        Returns:
+            one (n, 2) float64 array a stroke, in the order in which they were drawn.
+        """
+        return [np.array(stroke, dtype=np.float64).reshape(-1, 2) for stroke in self.strokes]
+
+    def reveal(self, *shapes: dict[str, Any], join: bool = False, caption: str = "") -> None:
+        """Lay the truth over the prediction.
+
+        Args:
+            shapes: made by `disc`, `dots` and `path`.
+            join: draw a thin line from each predicted point to the point of the same index in the first shape.
+            caption: words below the pad, such as "mean distance 0.12".
+        """
+        truth = [_shape("truth", shape) for shape in shapes]
+        pairs = zip(self.points, truth[0]["points"], strict=False) if join and truth else ()
+        joins = [{"kind": "join", "role": "data", "points": pair, "radius": 0} for pair in pairs]
+        with self.hold_sync():
+            self.truth, self.caption = joins + truth, caption
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the pad as JSON; whoever reads the file sees the old drawing or the new one, never a half.
+
+        Args:
+            path: of the file; its folder exists.
+
+        Raises:
+            InputError: where the file cannot be written.
+        """
+        target = Path(path)
+        partial = target.with_name(f"{target.name}.{os.getpid()}.partial")
+        content = {"format": FORMAT} | {name: getattr(self, name) for name in self._saved()}
+        try:
+            partial.write_text(json.dumps(content, allow_nan=False), encoding="utf-8")
+            partial.replace(target)
+        except OSError as error:
+            partial.unlink(missing_ok=True)
+            raise InputError(f"cannot write the drawing {target}: {error.strerror}; choose another file") from error
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> DrawingPad:
+        """A pad as it was saved.
+
+        Args:
+            path: of a file that `save` wrote.
+
+        Returns:
+            a new pad with the same traits.
+
+        Raises:
+            InputError: where the file is missing, truncated or foreign.
+        """
+        try:
+            content = json.loads(Path(path).read_text(encoding="utf-8"))
+            if content.pop("format") != FORMAT or content.keys() != set(cls._saved()):
+                raise ValueError("another format")
+            return cls(**content)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, traitlets.TraitError) as error:
+            raise InputError(f"{path} is no drawing saved by a pad ({error}); name a file that save wrote") from error
+
+    def __repr__(self) -> str:
+        """One line: how much is drawn."""
+        return f"{type(self).__name__}: {_count(self.points, 'point')}, {_count(self.strokes, 'stroke')}"
+
+    @staticmethod
+    def _saved() -> list[str]:
+        return sorted(name for name in DrawingPad.class_own_traits(sync=True) if not name.startswith("_"))
+
+    @traitlets.validate("points", "strokes", "x_range", "y_range")
+    def _within_ranges(self, proposal: Any) -> Any:
+        now = {name: getattr(self, name) for name in ("points", "strokes", "x_range", "y_range")}
+        now[proposal.trait.name] = proposal.value
+        (left, right), (low, high) = now["x_range"], now["y_range"]
+        for x, y in [*now["points"], *(pair for stroke in now["strokes"] for pair in stroke)]:
+            if not (left <= x <= right and low <= y <= high):
+                mend = f"keep to x {left} to {right} and y {low} to {high}, or widen the ranges"
+                raise InputError(f"the point ({x}, {y}) lies off the pad; {mend}")
+        return proposal.value
+
+    def _lift_truth(self, _change: Any) -> None:
+        with self.hold_sync():
+            self.truth, self.caption = [], ""
+
+
+def _count(things: list[Any], noun: str) -> str:
+    return f"{len(things)} {noun}{'' if len(things) == 1 else 's'}"

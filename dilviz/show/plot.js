@@ -1,0 +1,74 @@
+// A picture with its caption. It draws what the model holds: a message that is late is overtaken, never queued.
+
+const CONFIG = { displayModeBar: false, doubleClick: false };
+
+/** Plotly, loaded once a page: its text lies in one model that all plots of the kernel share. */
+async function loadPlotly(model) {
+  const library = await model.widget_manager.get_model(model.get("library").slice("IPY_MODEL_".length));
+  globalThis.dilvizPlotly ??= evaluate(library.get("source"));
+  return globalThis.dilvizPlotly;
+}
+
+/** Evaluates a UMD script as a module; a page's own `define` (RequireJS) must not take it. */
+async function evaluate(script) {
+  const text = `const define = undefined, module = { exports: {} }; ${script}; export default module.exports;`;
+  const url = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
+  try {
+    return (await import(url)).default;
+  } finally {
+    URL.revokeObjectURL(url);
+  }
+}
+
+/** ipywidgets leaves the handles of sliders and the play buttons without a name. */
+function nameControls(explorer) {
+  for (const handle of explorer?.querySelectorAll(".noUi-handle") ?? []) {
+    const label = handle.closest(".widget-inline-hbox")?.querySelector(".widget-label");
+    if (label) handle.setAttribute("aria-label", label.textContent);
+  }
+  for (const [index, button] of explorer?.querySelectorAll(".widget-play button").entries() ?? []) {
+    button.setAttribute("aria-label", ["Play or pause", "Stop and rewind"][index] ?? "Repeat");
+  }
+}
+
+function render({ model, el }) {
+  const life = new AbortController();
+  const figure = document.createElement("figure");
+  const plot = figure.appendChild(document.createElement("div"));
+  const caption = figure.appendChild(document.createElement("figcaption"));
+  plot.setAttribute("role", "img");
+  caption.setAttribute("aria-live", "polite");
+  el.append(figure);
+
+  let waiting = false;
+  async function draw() {
+    if (waiting) return; // the draw that waits will see what has just changed
+    waiting = true;
+    const plotly = await loadPlotly(model);
+    await new Promise(requestAnimationFrame);
+    waiting = false;
+    if (life.signal.aborted) return;
+    const { data, layout } = structuredClone(model.get("figure")); // Plotly writes into what it is given
+    await plotly.react(plot, data, layout, CONFIG);
+    nameControls(el.closest(".dilviz-explorer"));
+  }
+  function write() {
+    caption.textContent = model.get("caption");
+    plot.setAttribute("aria-label", model.get("caption"));
+  }
+  const resized = new ResizeObserver(() => plot.data && globalThis.dilvizPlotly.then((plotly) => plotly.Plots.resize(plot)));
+  resized.observe(figure);
+  model.on("change:figure", draw);
+  model.on("change:caption", write);
+  write();
+  draw();
+  return () => {
+    life.abort();
+    resized.disconnect();
+    model.off("change:figure", draw);
+    model.off("change:caption", write);
+    globalThis.dilvizPlotly?.then((plotly) => plotly.purge(plot));
+  };
+}
+
+export default { render };

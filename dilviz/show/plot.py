@@ -1,0 +1,56 @@
+"""A Plotly figure as a widget, drawn in place; a page loads Plotly once.
+
+Plotly's own FigureWidget sends its library of 5 MB with every figure and draws every message that it is sent, so a
+lesson of six figures is slow to start and a slow browser runs behind a fast hand.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import ipywidgets
+import plotly.graph_objects as go
+import traitlets
+from plotly.offline import get_plotlyjs
+
+from dilviz.show import theme
+
+
+class _Library(ipywidgets.Widget):
+    source = traitlets.Unicode().tag(sync=True)
+
+
+@cache
+def _library() -> _Library:
+    return _Library(source=get_plotlyjs())
+
+
+class Plot(anywidget.AnyWidget):
+    """A figure and the sentence below it, which is the figure's name for a screen reader, too.
+
+    Args:
+        figure: what is drawn.
+        caption: one sentence that says what it shows.
+    """
+
+    _esm = Path(__file__).with_name("plot.js")
+    _css = theme.CSS
+    library = traitlets.Instance(_Library).tag(sync=True, **ipywidgets.widget_serialization)
+    figure = traitlets.Dict().tag(sync=True)
+    caption = traitlets.Unicode().tag(sync=True)
+
+    def __init__(self, figure: go.Figure, caption: str) -> None:
+        super().__init__(library=_library(), figure=figure.to_dict(), caption=caption)
+
+    def show(self, figure: go.Figure, caption: str) -> None:
+        """Draw another figure in the same place.
+
+        Args:
+            figure: of the same traces as the first one.
+            caption: its sentence.
+        """
+        with self.hold_sync():
+            self.figure, self.caption = figure.to_dict(), caption
