@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from pathlib import Path
@@ -39,7 +40,7 @@ def write_whole(path: Path, data: bytes) -> None:
     Raises:
         InputError: the file cannot be written.
     """
-    unfinished = path.with_name(path.name + ".unfinished")
+    unfinished = _unfinished(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(unfinished, "wb") as file:
@@ -48,7 +49,35 @@ def write_whole(path: Path, data: bytes) -> None:
             os.fsync(file.fileno())
         os.replace(unfinished, path)
     except OSError as error:
-        raise InputError(f"{path} cannot be written ({error.strerror}); name another place.") from error
+        raise _unwritable(path, error) from error
+
+
+def check_writable(path: str | Path) -> None:
+    """Find out before the work, and not after it, that a file cannot be written; what is there stays as it is.
+
+    Args:
+        path: the file.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    path = Path(path)
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _unfinished(path).touch()
+        _unfinished(path).unlink()
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def _unfinished(path: Path) -> Path:
+    return path.with_name(path.name + ".unfinished")
+
+
+def _unwritable(path: Path, error: OSError) -> InputError:
+    return InputError(f"{path} cannot be written ({error.strerror}); name another place.")
 
 
 def read_checkpoint(path: str | Path, recipe: dict | None = None) -> dict[str, Tensor]:
@@ -72,7 +101,9 @@ def read_checkpoint(path: str | Path, recipe: dict | None = None) -> dict[str, T
                 "give it the same, or start anew elsewhere."
             )
     with _opened(path) as file:
-        return {name: file.get_tensor(name) for name in file.keys()}
+        names = file.keys()
+        # Copies: what is read lies in the mapped file, and a file that is mapped cannot be replaced on Windows.
+        return {name: file.get_tensor(name).clone() for name in names}
 
 
 def read_recipe(path: str | Path) -> dict:
@@ -94,7 +125,7 @@ def read_recipe(path: str | Path) -> dict:
     return json.loads(header)
 
 
-def _opened(path: str | Path):  # noqa: ANN202  (safetensors names no type)
+def _opened(path: str | Path) -> safe_open:
     if not Path(path).is_file():
         raise InputError(f"{path} is no file; name a checkpoint that training has written.")
     try:

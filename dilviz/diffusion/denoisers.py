@@ -7,15 +7,36 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Protocol, cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn.functional import linear, silu
 
-from dilviz.diffusion.schedule import NoiseSchedule, check_prediction_type
+from dilviz.diffusion.schedule import NoiseSchedule, check_noisy, check_prediction_type
 from dilviz.errors import InputError
 
 TIME_DIM = 32
+
+
+class Denoiser(Protocol):
+    """What a sampler asks of a denoiser: the call, and the name of what it answers."""
+
+    @property
+    def prediction_type(self) -> str:
+        """What the answer is: "epsilon", "sample" or "v_prediction"."""
+
+    def __call__(self, xt: Tensor, t: Tensor, cond: Tensor | None = None, /) -> Tensor:
+        """Denoise.
+
+        Args:
+            xt: (B, horizon, dim) noisy data.
+            t: (B,) times.
+            cond: (B, cond_dim) or None.
+
+        Returns:
+            (B, horizon, dim), as `prediction_type` says.
+        """
 
 
 def time_embedding(t: Tensor, dim: int = TIME_DIM, max_period: float = 10_000.0) -> Tensor:
@@ -37,6 +58,15 @@ def time_embedding(t: Tensor, dim: int = TIME_DIM, max_period: float = 10_000.0)
     return torch.cat([angles.sin(), angles.cos()], dim=1)
 
 
+def _linear(inputs: int, outputs: int, generator: torch.Generator) -> nn.Linear:
+    """Make a layer with the first weights of `nn.Linear`, which itself would draw them from the global generator."""
+    layer = nn.utils.skip_init(nn.Linear, inputs, outputs)
+    bound = inputs**-0.5
+    for parameter in layer.parameters():
+        nn.init.uniform_(parameter, -bound, bound, generator=generator)
+    return layer
+
+
 class MLPDenoiser(nn.Module):
     """A plain network on [flattened x_t, time embedding, condition].
 
@@ -47,6 +77,7 @@ class MLPDenoiser(nn.Module):
         width: units of a hidden layer.
         depth: hidden layers, at least 1.
         prediction_type: what the output is: "epsilon", "sample" or "v_prediction". It is kept with the weights.
+        seed: of the first weights, which are spread as those of `nn.Linear` are.
 
     Raises:
         InputError: a size below its least value, or an unknown prediction type.
@@ -60,6 +91,7 @@ class MLPDenoiser(nn.Module):
         width: int = 256,
         depth: int = 3,
         prediction_type: str = "sample",
+        seed: int = 0,
     ) -> None:
         super().__init__()
         check_prediction_type(prediction_type)
@@ -69,9 +101,10 @@ class MLPDenoiser(nn.Module):
                 raise InputError(f"{name} is {sizes.get(name, cond_dim)}; it is too small for a denoiser.")
         self.config = sizes | {"cond_dim": cond_dim, "prediction_type": prediction_type}
         self.horizon, self.dim, self.cond_dim = horizon, dim, cond_dim
-        self.first = nn.Linear(horizon * dim + TIME_DIM + cond_dim, width)
-        self.hidden = nn.ModuleList(nn.Linear(width, width) for _ in range(depth - 1))
-        self.last = nn.Linear(width, horizon * dim)
+        generator = torch.Generator().manual_seed(seed)
+        self.first = _linear(horizon * dim + TIME_DIM + cond_dim, width, generator)
+        self.hidden = nn.ModuleList(_linear(width, width, generator) for _ in range(depth - 1))
+        self.last = _linear(width, horizon * dim, generator)
 
     @property
     def prediction_type(self) -> str:
@@ -93,6 +126,8 @@ class MLPDenoiser(nn.Module):
             InputError: shapes that do not fit the network.
         """
         self._check(xt, cond)
+        if t.shape != xt.shape[:1]:
+            raise InputError(f"t has shape {tuple(t.shape)}; give one time for each of the {len(xt)} rows of xt.")
         parts = [xt.flatten(1), self._embed(t)] + ([] if cond is None else [cond])
         return self._after_first(self.first(torch.cat(parts, dim=1)))
 
@@ -109,13 +144,17 @@ class MLPDenoiser(nn.Module):
         Returns:
             A function of x_t (B, horizon, dim) and the index i of a time, equal to `forward(x_t, timesteps[i], cond)`,
             for sampling: it works in place, so no gradient flows through it.
+
+        Raises:
+            InputError: shapes that do not fit the network, when the function is called.
         """
         on_x, on_time, on_cond = self.first.weight.split([self.horizon * self.dim, TIME_DIM, self.cond_dim], dim=1)
-        time_shares = F.linear(self._embed(timesteps), on_time, self.first.bias).unbind()  # N of (width,)
-        cond_share = None if cond is None else F.linear(cond, on_cond)  # (B, width)
+        time_shares = linear(self._embed(timesteps), on_time, self.first.bias).unbind()  # N of (width,)
+        cond_share = None if cond is None else linear(cond, on_cond)  # (B, width)
         on_x = on_x.t()
 
         def predict(xt: Tensor, i: int) -> Tensor:
+            self._check(xt, cond)
             h = torch.addmm(time_shares[i], xt.flatten(1), on_x)
             return self._after_first(h if cond_share is None else h.add_(cond_share), in_place=True)
 
@@ -125,9 +164,9 @@ class MLPDenoiser(nn.Module):
         return time_embedding(t).to(self.first.weight.dtype)
 
     def _after_first(self, h: Tensor, in_place: bool = False) -> Tensor:
-        for layer in self.hidden:
-            h = F.linear(F.silu(h, in_place), layer.weight, layer.bias)
-        return self.last(F.silu(h, in_place)).unflatten(1, (self.horizon, self.dim))
+        for layer in cast(list[nn.Linear], self.hidden):
+            h = linear(silu(h, in_place), layer.weight, layer.bias)
+        return self.last(silu(h, in_place)).unflatten(1, (self.horizon, self.dim))
 
     def _check(self, xt: Tensor, cond: Tensor | None) -> None:
         if xt.shape[1:] != (self.horizon, self.dim):
@@ -169,15 +208,15 @@ class ExactDenoiser:
         if means.ndim != 3 or 0 in means.shape:
             raise InputError(f"means have shape {tuple(means.shape)}; give (K, horizon, dim), none of them 0.")
         exact = torch.float32 if means.device.type == "mps" else torch.float64
-        weights = torch.ones(len(means)) if weights is None else torch.as_tensor(weights)
+        weights = torch.as_tensor([1.0] * len(means) if weights is None else weights, dtype=exact, device=means.device)
         std = torch.as_tensor(std, dtype=exact, device=means.device)
         if weights.shape != (len(means),) or not (weights > 0).all():
             raise InputError(f"weights must be {len(means)} positive numbers, one a component.")
         if std.shape not in ((), (len(means),)) or not (std >= 0).all():
             raise InputError(f"std must be one number or {len(means)}, none below 0.")
-        self.schedule, self.prediction_type, self.shape = schedule, prediction_type, means.shape[1:]
-        self.means = means.flatten(1).to(exact)  # (K, D)
-        self.log_weights = weights.to(means.device, exact).log().log_softmax(0)
+        self.schedule, self.prediction_type, self.shape = schedule.to(means.device), prediction_type, means.shape[1:]
+        self.means = means.detach().flatten(1).to(exact)  # (K, D)
+        self.log_weights = weights.log().log_softmax(0)
         self.variances = (std**2).expand(len(means))  # (K,)
 
     def __call__(self, xt: Tensor, t: Tensor, cond: Tensor | None = None) -> Tensor:
@@ -192,22 +231,22 @@ class ExactDenoiser:
             (B, horizon, dim), as `prediction_type` says.
 
         Raises:
-            InputError: xt of another shape, or a time out of range.
+            InputError: xt of another shape, or a time out of range or clean.
         """
         if xt.shape[1:] != self.shape:
             raise InputError(
                 f"xt has shape {tuple(xt.shape)}; this denoiser takes (B, {', '.join(map(str, self.shape))})."
             )
-        t = torch.as_tensor(t).expand(len(xt))
-        x0 = self._posterior_mean(xt, t).to(xt.dtype)
-        if self.prediction_type == "sample":
-            return x0
-        noise = self.schedule.to_epsilon(x0, xt, t, "sample")
-        return noise if self.prediction_type == "epsilon" else self.schedule.velocity(x0, noise, t)
-
-    def _posterior_mean(self, xt: Tensor, t: Tensor) -> Tensor:
         x = xt.flatten(1).to(self.means.dtype)  # (B, D)
-        alpha_bar = self.schedule.alpha_bar(t).to(x)[:, None]  # (B, 1)
+        alpha_bar = self.schedule.alpha_bar(t).to(x.dtype).reshape(-1, 1)  # (B, 1)
+        check_noisy(alpha_bar)
+        answer = self._posterior_mean(x, alpha_bar)
+        if self.prediction_type != "sample":
+            noise = self.schedule.to_epsilon(answer, x, t, "sample")
+            answer = noise if self.prediction_type == "epsilon" else self.schedule.velocity(answer, noise, t)
+        return answer.unflatten(1, self.shape).to(xt.dtype)
+
+    def _posterior_mean(self, x: Tensor, alpha_bar: Tensor) -> Tensor:
         spread = alpha_bar * self.variances + 1 - alpha_bar  # (B, K) variance of x_t in each component
         squared = x.square().sum(1, keepdim=True) + alpha_bar * self.means.square().sum(1)
         distance = squared - 2 * alpha_bar.sqrt() * (x @ self.means.T)  # (B, K) |x_t - sqrt(alpha_bar) mean|²
@@ -215,4 +254,4 @@ class ExactDenoiser:
         share = (self.log_weights + log_likelihood).softmax(1)  # (B, K) p(component | x_t)
         gain = share * alpha_bar.sqrt() * self.variances / spread
         kept = share - gain * alpha_bar.sqrt()
-        return (kept @ self.means + gain.sum(1, keepdim=True) * x).unflatten(1, self.shape)
+        return kept @ self.means + gain.sum(1, keepdim=True) * x  # (B, D)

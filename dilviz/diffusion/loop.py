@@ -12,9 +12,8 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from dilviz.diffusion.schedule import NoiseSchedule
+from dilviz.diffusion.schedule import NoiseSchedule, check_prediction_type
 
 MAX_GRADIENT_NORM = 1.0
 WEIGHT_DECAY = 1e-6
@@ -49,23 +48,23 @@ class Loop:
         device: torch.device,
     ) -> None:
         self.denoiser, self.recipe, self.step = denoiser, recipe, 0
-        self.shape, self.num_data = data.shape[1:], data[0].numel()
+        self.shape, self.num_data, self.has_cond = data.shape[1:], data[0].numel(), cond is not None
         parts = [data.flatten(1)] if cond is None else [data.flatten(1), cond]
-        self.rows = torch.cat(parts, dim=1).to(
-            device, torch.float32
-        )  # (N, horizon · dim + cond_dim), one gather a step
-        self.has_cond = cond is not None
-        self.table = mixing_table(schedule, denoiser.prediction_type).to(device, torch.float32)
+        # (N, horizon · dim + cond_dim): one gather a step.
+        self.rows = torch.cat([part.detach().to(device, torch.float32) for part in parts], dim=1)
+        self.table = mixing_table(schedule, recipe["prediction_type"]).to(torch.float32).to(device)
         self.generator = torch.Generator(device if device.type in ("cpu", "cuda", "mps") else "cpu")
         self.generator.manual_seed(recipe["seed"])
-        self.flat = _flatten(denoiser)
-        self.ema = self.flat.detach().clone()
-        self.loss_sum = torch.zeros((), device=device)
-        self.logged_at = 0
         on_gpu = device.type == "cuda"
+        # Older cards only imitate bfloat16, slowly.
+        self.autocast = on_gpu and torch.cuda.is_bf16_supported(including_emulation=False)
         # A captured step reads its rate from the device; elsewhere a plain number is quicker.
         self.rate: Tensor | float = torch.zeros((), device=device) if on_gpu else 0.0
         self.ema_weight = torch.zeros((), device=device)
+        self.loss_sum = torch.zeros((), device=device)
+        self.logged_at = 0
+        self.flat, self.gradient = _flatten(denoiser)
+        self.ema = self.flat.detach().clone()
         self.optimizer = torch.optim.AdamW(
             [self.flat], lr=self.rate, weight_decay=WEIGHT_DECAY, capturable=on_gpu,
             fused=device.type in ("cpu", "cuda", "mps"),
@@ -74,8 +73,12 @@ class Loop:
         moments = {"exp_avg": torch.zeros_like(self.ema), "exp_avg_sq": torch.zeros_like(self.ema)}
         self.optimizer.state[self.flat] = {"step": counter, **moments}
         self.play: Callable[[], None] = self.one_step
-        if on_gpu:
-            self.play = _capture(self)
+
+    def capture(self) -> None:
+        """On CUDA: from here on a step is one graph, which the host replays by a single call."""
+        if self.rows.is_cuda:
+            with torch.cuda.device(self.rows.device):
+                self.play = _capture(self)
 
     def advance(self) -> None:
         """One step, and the numbers that the host sets for it."""
@@ -97,12 +100,13 @@ class Loop:
         signal, sigma, target_x0, target_noise = self.table[t].view(len(t), 4, 1, 1).unbind(1)
         xt = torch.addcmul(signal * x0, sigma, noise)
         target = torch.addcmul(target_x0 * x0, target_noise, noise)
-        with torch.autocast("cuda", torch.bfloat16, enabled=xt.is_cuda):
+        # No cache: a weight is cast once a step anyhow, and a cast must not outlive the graph that it is part of.
+        with torch.autocast("cuda", torch.bfloat16, enabled=self.autocast, cache_enabled=False):
             output = self.denoiser(xt, t, cond)
-        loss = F.mse_loss(output.float(), target)
-        self.flat.grad.zero_()
+        loss = nn.functional.mse_loss(output.float(), target)
+        self.gradient.zero_()
         loss.backward()
-        self.flat.grad.mul_((MAX_GRADIENT_NORM / (self.flat.grad.norm() + 1e-6)).clamp(max=1))
+        self.gradient.mul_((MAX_GRADIENT_NORM / (self.gradient.norm() + 1e-6)).clamp(max=1))
         self.optimizer.step()
         with torch.no_grad():
             self.ema.lerp_(self.flat, self.ema_weight)
@@ -127,10 +131,15 @@ class Loop:
         self.logged_at = self.step
         return Record(self.step, loss, learning_rate(self.step - 1, self.recipe))
 
+    def is_finite(self) -> bool:
+        """Whether the losses since the last record and the weights are numbers. The host waits here, too."""
+        return bool(self.loss_sum.isfinite() & self.flat.isfinite().all())
+
     def tensors(self) -> dict[str, Tensor]:
         """All that a step changes, as it lies on the device."""
         moments = self.optimizer.state[self.flat]
-        return {"weights": self.flat.detach(), "ema": self.ema, "loss_sum": self.loss_sum, **moments}
+        buffers = {f"buffer.{name}": buffer for name, buffer in self.denoiser.named_buffers()}
+        return {"weights": self.flat.detach(), "ema": self.ema, "loss_sum": self.loss_sum, **moments, **buffers}
 
     def state(self, records: list[Record]) -> dict[str, Tensor]:
         """All that is needed to go on as if nothing had happened."""
@@ -154,17 +163,23 @@ class Loop:
         return _Swap(self)
 
     def finish(self, home: torch.device) -> None:
-        """Leave the denoiser with the averaged weights, memory of its own, and where it came from."""
-        with torch.no_grad():
-            self.flat.copy_(self.ema)
-            for parameter in self.denoiser.parameters():
-                parameter.grad = None
-                parameter.data = parameter.data.clone()
+        """Leave the denoiser with the averaged weights, memory of its own, and where it came from.
+
+        Where another training has taken the denoiser over in the meantime, it is left alone.
+        """
+        buffer = self.flat.untyped_storage().data_ptr()
+        mine = [p for p in self.denoiser.parameters() if p.untyped_storage().data_ptr() == buffer]
+        if not mine:
+            return
+        self.flat.data.copy_(self.ema)
+        for parameter in mine:
+            parameter.grad = None
+            parameter.data = parameter.data.clone()
         self.denoiser.to(home).eval()
 
 
 class _Swap:
-    """The averaged weights in, and on leaving the trained ones back. (Left by an end of the generator, they stay.)"""
+    """The averaged weights in, and on leaving the trained ones back."""
 
     def __init__(self, loop: Loop) -> None:
         self.loop = loop
@@ -179,19 +194,19 @@ class _Swap:
         self.loop.denoiser.train()
 
 
-def _flatten(module: nn.Module) -> Tensor:
-    """One leaf tensor that holds all parameters; the module's become views of it, and so do their gradients."""
-    parameters = list(module.parameters())
+def _flatten(module: nn.Module) -> tuple[Tensor, Tensor]:
+    """Two tensors that hold all trained parameters and their gradients; the module's own become views of them."""
+    parameters = [p for p in module.parameters() if p.requires_grad]
     flat = torch.cat([p.detach().reshape(-1) for p in parameters]).requires_grad_()
-    flat.grad = torch.zeros_like(flat)
+    flat.grad = gradient = torch.zeros_like(flat)
     sizes = [p.numel() for p in parameters]
-    for p, values, gradient in zip(parameters, flat.detach().split(sizes), flat.grad.split(sizes), strict=True):
-        p.data, p.grad = values.view_as(p), gradient.view_as(p)
-    return flat
+    for p, values, slope in zip(parameters, flat.detach().split(sizes), gradient.split(sizes), strict=True):
+        p.data, p.grad = values.view_as(p), slope.view_as(p)
+    return flat, gradient
 
 
 def _capture(loop: Loop) -> Callable[[], None]:
-    """The step as one CUDA graph: recorded once, then replayed by a single call from the host."""
+    """Record a step as a CUDA graph; what the recording itself has changed is put back."""
     before = {name: tensor.clone() for name, tensor in loop.tensors().items()}
     drawn = loop.generator.get_state()
     side = torch.cuda.Stream()
@@ -201,8 +216,9 @@ def _capture(loop: Loop) -> Callable[[], None]:
             loop.one_step()
     torch.cuda.current_stream().wait_stream(side)
     graph = torch.cuda.CUDAGraph()
-    graph.register_generator_state(loop.generator)
-    with torch.cuda.graph(graph):
+    if torch.__version__ < "2.14":  # newer ones find the generator by themselves, and warn
+        graph.register_generator_state(loop.generator)
+    with torch.cuda.graph(graph, stream=side):
         loop.one_step()
     for name, tensor in loop.tensors().items():
         tensor.copy_(before[name])
@@ -219,7 +235,14 @@ def mixing_table(schedule: NoiseSchedule, prediction_type: str) -> Tensor:
 
     Returns:
         (T, 4) float64: a, b, c, d.
+
+    Raises:
+        InputError: an unknown prediction type.
+
+    Source:
+        Ho et al. 2020 (arXiv 2006.11239), eq. 4; Salimans and Ho 2022 (arXiv 2202.00512), appendix D, for v.
     """
+    check_prediction_type(prediction_type)
     alpha_bar = schedule.alphas_cumprod
     signal, sigma = alpha_bar.sqrt(), (1 - alpha_bar).sqrt()
     one, zero = torch.ones_like(signal), torch.zeros_like(signal)

@@ -16,7 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dilviz.diffusion.schedule import NoiseSchedule, posterior_coefficients
+from dilviz.diffusion.denoisers import Denoiser
+from dilviz.diffusion.schedule import NoiseSchedule, check_prediction_type, float64_on_cpu, posterior_coefficients
 from dilviz.errors import InputError
 
 SPACINGS = ("leading", "linspace", "trailing")
@@ -132,7 +133,7 @@ class Sampler:
     @torch.no_grad()
     def __call__(
         self,
-        denoiser: Callable,
+        denoiser: Denoiser,
         schedule: NoiseSchedule,
         noise: Tensor,
         num_inference_steps: int | None = None,
@@ -157,7 +158,7 @@ class Sampler:
                 After the last one step goes to clean.
             timestep_spacing: "leading", "linspace" or "trailing".
             clip: the estimate of x_0 is clipped to [-clip, clip], and the noise derived anew from it; None: no clip.
-            generator: one, or a list of one a row of noise; None is a fresh one seeded 0.
+            generator: one, or a list of one a row of noise; None is a fresh one seeded 0 that has drawn a start.
             trace: give every step, not the last one alone.
             options: of the method: `eta`, 0 to 1, of `ddim`.
 
@@ -165,20 +166,24 @@ class Sampler:
             The sample (B, horizon, dim), or a Trace of all steps. The last x is the last estimate of x_0, exactly.
 
         Raises:
-            InputError: steps, times, spacing, clip, eta or generators that make no sense.
+            InputError: steps, times, spacing, clip, eta or generators that make no sense, or a denoiser whose
+                `prediction_type` is unknown.
         """
+        check_prediction_type(denoiser.prediction_type)
         if clip is not None and not clip > 0:
             raise InputError(f"clip is {clip}; give a number above 0, or None for no clipping.")
-        explicit = None if timesteps is None else tuple(torch.as_tensor(timesteps, dtype=torch.float64).tolist())
+        explicit = None if timesteps is None else tuple(inference_timesteps(schedule, None, timesteps).tolist())
         plan = _plan(self.update, schedule, num_inference_steps, explicit, timestep_spacing, tuple(options.items()))
         on_xt, on_x0, on_before, on_noise = plan.coefficients
         estimate = _estimator(denoiser.prediction_type, plan)
         predict = _predictor(denoiser, plan, noise, cond)
         draw = _noise_source(generator, noise) if plan.random else None
+        if draw is not None and generator is None:
+            draw()  # the start that `draw_noise` makes: as fresh noise it would add to itself
 
         x, x0, xs, x0s = noise, noise, [noise], []
         for i in range(len(plan.timesteps)):
-            before, x0 = x0, estimate(predict(x, i), x, i)
+            before, x0 = x0, estimate(predict(x, i).to(x.dtype), x, i)
             if clip is not None:
                 x0 = x0.clamp(-clip, clip)
             x = torch.mul(x0, on_x0[i]).add_(x, alpha=on_xt[i])
@@ -218,7 +223,7 @@ def inference_timesteps(
     """
     T = len(schedule)
     if timesteps is not None:
-        times = torch.as_tensor(timesteps).detach().to("cpu", torch.float64)
+        times = float64_on_cpu(timesteps)
         if times.ndim != 1 or not len(times) or not (times.diff() < 0).all() or not 0 <= times[-1] <= times[0] <= T - 1:
             raise InputError(
                 f"timesteps {times.tolist()} must be a list that falls strictly, from at most {T - 1} to at least 0."
@@ -227,8 +232,9 @@ def inference_timesteps(
     n = num_inference_steps
     if timestep_spacing not in SPACINGS:
         raise InputError(f"timestep_spacing {timestep_spacing!r} is unknown; take one of {', '.join(SPACINGS)}.")
-    if n is None or int(n) != n or not 1 <= n <= T:
+    if n is None or n % 1 != 0 or not 1 <= n <= T:
         raise InputError(f"num_inference_steps is {n!r}; give a whole number from 1 to {T}, the schedule's timesteps.")
+    n = int(n)
     if timestep_spacing == "leading":
         return torch.arange(n - 1, -1, -1, dtype=torch.float64) * (T // n)
     if timestep_spacing == "linspace":
@@ -278,9 +284,11 @@ def _estimator(prediction_type: str, plan: _Plan) -> Callable[[Tensor, Tensor, i
     return lambda output, x, i: torch.mul(x, signal[i]).sub_(output, alpha=sigma[i])
 
 
-def _predictor(denoiser: Callable, plan: _Plan, noise: Tensor, cond: Tensor | None) -> Callable:
+def _predictor(denoiser: Denoiser, plan: _Plan, noise: Tensor, cond: Tensor | None) -> Callable:
     """The denoiser as a function of x_t and the index of the step; prepared ahead where it offers that."""
-    times = plan.timesteps.to(noise.device, torch.long if plan.whole else noise.dtype)
+    # Fractions need float32 at least, whatever the data's precision.
+    times = plan.timesteps.to(torch.long if plan.whole else torch.promote_types(noise.dtype, torch.float32))
+    times = times.to(noise.device)
     if hasattr(denoiser, "prepare"):
         return denoiser.prepare(times, cond)
     return lambda x, i: denoiser(x, times[i].expand(len(x)), cond)
@@ -293,7 +301,7 @@ def _noise_source(generator: Generators, like: Tensor) -> Callable[[], Tensor]:
         return lambda: _randn(like.shape, generator, like)
     if len(generator) != len(like):
         raise InputError(f"{len(generator)} generators for {len(like)} rows of noise; give one, or one a row.")
-    return lambda: torch.stack([_randn(like.shape[1:], g, like) for g in generator])
+    return lambda: torch.cat([like[:0], *(_randn(torch.Size([1, *like.shape[1:]]), g, like) for g in generator)])
 
 
 def _randn(shape: torch.Size, generator: torch.Generator, like: Tensor) -> Tensor:

@@ -7,15 +7,16 @@ The papers' t = 1 … T is t - 1 here.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from dilviz.errors import InputError
 
 PREDICTION_TYPES = ("epsilon", "sample", "v_prediction")
-Time = Tensor | float | int
+Time = Tensor | float | int  # a time, or one a row; lists and arrays do as well
 
 
 def _linear(T: int, start: float, end: float) -> Tensor:
@@ -57,11 +58,13 @@ class NoiseSchedule:
         beta_end: last beta, in [beta_start, 1); likewise.
 
     Raises:
-        InputError: a name that is not known, or a number out of range.
+        InputError: a name that is not known, a number out of range, or so many steps that no signal is left.
 
     Source:
         Ho et al. 2020 (arXiv 2006.11239), eq. 4; Nichol and Dhariwal 2021 (arXiv 2102.09672), eq. 17, for the cosine.
     """
+
+    _padded: Tensor
 
     def __init__(
         self,
@@ -72,7 +75,7 @@ class NoiseSchedule:
     ) -> None:
         if beta_schedule not in BETA_SCHEDULES:
             raise InputError(f"beta_schedule {beta_schedule!r} is unknown; take one of {', '.join(BETA_SCHEDULES)}.")
-        if int(num_train_timesteps) != num_train_timesteps or num_train_timesteps < 1:
+        if num_train_timesteps % 1 != 0 or num_train_timesteps < 1:
             raise InputError(f"num_train_timesteps is {num_train_timesteps!r}; give a whole number of at least 1.")
         if not 0 < beta_start <= beta_end < 1:
             raise InputError(f"beta_start {beta_start} and beta_end {beta_end} must satisfy 0 < start <= end < 1.")
@@ -80,11 +83,11 @@ class NoiseSchedule:
         self._store((1 - betas).cumprod(0))
 
     @classmethod
-    def from_alphas_cumprod(cls, alphas_cumprod: Tensor) -> NoiseSchedule:
+    def from_alphas_cumprod(cls, alphas_cumprod: Tensor | np.ndarray | Sequence[float]) -> NoiseSchedule:
         """A schedule from its alpha_bar.
 
         Args:
-            alphas_cumprod: (T,), strictly falling, each in (0, 1).
+            alphas_cumprod: (T,) tensor, array or list, strictly falling, each in (0, 1).
 
         Returns:
             The schedule.
@@ -92,14 +95,9 @@ class NoiseSchedule:
         Raises:
             InputError: the tensor is not of that shape, not finite, not falling, or leaves (0, 1).
         """
-        table = torch.as_tensor(alphas_cumprod).detach().to("cpu", torch.float64, copy=True)
+        table = float64_on_cpu(alphas_cumprod)
         if table.ndim != 1 or len(table) == 0:
             raise InputError(f"alphas_cumprod has shape {tuple(table.shape)}; give one value a timestep, (T,).")
-        if not (torch.isfinite(table).all() and (table > 0).all() and (table < 1).all()):
-            raise InputError("alphas_cumprod must lie strictly between 0 and 1 everywhere.")
-        if not (table.diff() < 0).all():
-            at = int((table.diff() >= 0).nonzero()[0]) + 1
-            raise InputError(f"alphas_cumprod must fall at every step, but does not at t = {at}; noise is only added.")
         schedule = cls.__new__(cls)
         schedule._store(table)
         return schedule
@@ -107,6 +105,13 @@ class NoiseSchedule:
     def _store(self, alphas_cumprod: Tensor) -> None:
         # One row more than T: index t + 1, so that t = -1 (clean) finds 1 and can never wrap round to the noisiest.
         padded = torch.cat([alphas_cumprod.new_ones(1), alphas_cumprod])
+        wrong = ~((padded[1:] < padded[:-1]) & (padded[1:] > 0))  # not a number is wrong, too
+        if wrong.any():
+            t = int(wrong.nonzero()[0])
+            raise InputError(
+                f"alpha_bar is {padded[t + 1]:g} at t = {t} and {padded[t]:g} before it; it must fall at every step "
+                "and stay above 0: take fewer timesteps or other betas."
+            )
         object.__setattr__(self, "_padded", padded)
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -165,15 +170,20 @@ class NoiseSchedule:
             InputError: a time outside that range. (Looked at on the CPU only: elsewhere the look would wait for
                 the device.)
         """
-        t = torch.as_tensor(t, device=self._padded.device)
+        t = self._time(t)
         self._check_times(t)
         if not t.is_floating_point():
-            return self._padded[t.long() + 1]
+            return self._padded[t + 1]
         low = t.floor().clamp(-1, len(self) - 1)
         high = t.ceil().clamp(-1, len(self) - 1)
         at_low, at_high = self._padded[low.long() + 1], self._padded[high.long() + 1]
-        between = torch.sigmoid(torch.lerp(torch.logit(at_low), torch.logit(at_high), (t - low).to(at_low.dtype)))
+        between = torch.sigmoid(torch.lerp(torch.logit(at_low), torch.logit(at_high), t - low))
         return torch.where(low == high, at_low, between)
+
+    def _time(self, t: Time) -> Tensor:
+        """Give t as a tensor beside the table: whole times as int64, others in the table's precision."""
+        t = t if isinstance(t, Tensor) else torch.from_numpy(np.asarray(t))
+        return t.to(self._padded.device, self._padded.dtype if t.is_floating_point() else torch.int64)
 
     def _check_times(self, t: Tensor) -> None:
         if t.device.type != "cpu" or t.numel() == 0:
@@ -253,7 +263,7 @@ class NoiseSchedule:
         Source:
             Ho et al. 2020, eq. 2.
         """
-        t = torch.as_tensor(t, device=self._padded.device)
+        t = self._time(t)
         alpha = self._at(t, x_previous) / self._at(t - 1, x_previous)
         return _mix(alpha.sqrt(), x_previous, (1 - alpha).sqrt(), noise)
 
@@ -267,7 +277,7 @@ class NoiseSchedule:
             s: (B,) or a single time, s < t; -1 is clean.
 
         Returns:
-            mean, like xt; variance, (B, 1, …), one number for every coordinate.
+            mean, like xt; variance, one number a row: (B, 1, …), or a single one for single times.
 
         Raises:
             InputError: a time out of range, or s not before t.
@@ -337,10 +347,11 @@ class NoiseSchedule:
             The estimate of the noise, like xt. From x_0 its error is sqrt(alpha_bar / (1 - alpha_bar)) times x_0's.
 
         Raises:
-            InputError: an unknown prediction type, or a time out of range.
+            InputError: an unknown prediction type, or a time out of range or clean.
         """
         check_prediction_type(prediction_type)
         alpha_bar = self._at(t, xt)
+        check_noisy(alpha_bar)
         if prediction_type == "epsilon":
             return output
         if prediction_type == "sample":
@@ -385,6 +396,36 @@ def check_prediction_type(prediction_type: str) -> None:
         raise InputError(f"prediction_type {prediction_type!r} is unknown; take one of {', '.join(PREDICTION_TYPES)}.")
 
 
+def check_noisy(alpha_bar: Tensor) -> None:
+    """Refuse clean data where its noise is asked for.
+
+    It looks on the CPU alone: elsewhere the look would wait for the device.
+
+    Args:
+        alpha_bar: any shape.
+
+    Raises:
+        InputError: it is 1 somewhere.
+    """
+    if alpha_bar.device.type == "cpu" and (alpha_bar == 1).any():
+        raise InputError("At t = -1 the data is clean and holds no noise to tell; give t of at least 0.")
+
+
 def _mix(a: Tensor, x: Tensor, b: Tensor, y: Tensor) -> Tensor:
-    """Give a x + b y, the factors rounded once to the data's dtype."""
-    return a.to(x.dtype) * x + b.to(y.dtype) * y
+    """Give a x + b y, the factors rounded once to the data's dtype (a float one: whole numbers are data as well)."""
+    dtype = torch.result_type(x, y)
+    dtype = dtype if dtype.is_floating_point else torch.get_default_dtype()
+    return a.to(dtype) * x + b.to(dtype) * y
+
+
+def float64_on_cpu(values: Tensor | np.ndarray | Sequence[float]) -> Tensor:
+    """Numbers as a float64 tensor on the CPU, from wherever they are; nothing is rounded on the way.
+
+    Args:
+        values: numbers of any shape.
+
+    Returns:
+        A tensor of that shape.
+    """
+    values = values.detach().cpu() if isinstance(values, Tensor) else values
+    return torch.as_tensor(values, dtype=torch.float64)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
-import math
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from dilviz.diffusion.checkpoint import read_checkpoint, write_checkpoint
-from dilviz.diffusion.loop import TIMESTEP_SAMPLING, Loop, Record
+from dilviz.diffusion.checkpoint import check_writable, read_checkpoint, write_checkpoint
+from dilviz.diffusion.loop import Loop, Record, learning_rate
+from dilviz.diffusion.recipe import check_number, training_recipe
 from dilviz.diffusion.schedule import NoiseSchedule
 from dilviz.errors import InputError
 
@@ -95,15 +95,18 @@ def fit(
     from tqdm.auto import tqdm
 
     history = History()
-    loop = training_steps(
+    records = training_steps(
         denoiser, schedule, data, cond, steps=steps, batch_size=batch_size, lr=lr, warmup=warmup, ema_decay=ema_decay,
         timestep_sampling=timestep_sampling, device=device, seed=seed, checkpoint=checkpoint,
         checkpoint_every=checkpoint_every, resume=resume, history=history,
     )  # fmt: skip
     # A bar where somebody watches, a terminal or a notebook; a log file wants none.
     hidden = False if "ipykernel" in sys.modules else None
-    with tqdm(total=steps, desc="training", unit="step", mininterval=0.5, disable=hidden) as bar:
-        for record in loop:
+    done = history.resumed_from or 0
+    bar = tqdm(total=steps, initial=done, desc="training", unit="step", mininterval=0.5, disable=hidden)
+    # Closing: an interrupt must leave the denoiser whole at once, not when its traceback is forgotten.
+    with closing(records), bar:
+        for record in records:
             bar.update(record.step - bar.n)
             bar.set_postfix(loss=f"{record.loss:.4g}")
     return history
@@ -127,7 +130,7 @@ def training_steps(
     checkpoint_every: int | None = None,
     resume: bool = False,
     history: History | None = None,
-) -> Iterator[Record]:
+) -> Generator[Record, None, None]:
     """The loop beneath `fit`, one record every LOG_EVERY steps, so that a widget can draw while it trains.
 
     Stop asking and the training stands still; close it and it is over. Either way the denoiser carries the moving
@@ -158,62 +161,64 @@ def training_steps(
         InputError: as in `fit`, at once and not at the first record.
         TrainingDiverged: as in `fit`.
     """
-    _check_numbers(steps=steps, batch_size=batch_size, lr=lr, warmup=warmup, ema_decay=ema_decay)
-    if checkpoint_every is not None:
-        _check_numbers(checkpoint_every=checkpoint_every)
-    if timestep_sampling not in TIMESTEP_SAMPLING:
-        raise InputError(
-            f"timestep_sampling {timestep_sampling!r} is unknown; take one of {', '.join(TIMESTEP_SAMPLING)}."
-        )
-    _check_data(data, cond)
-    recipe = {
-        "steps": steps, "batch_size": batch_size, "lr": lr, "warmup": warmup, "ema_decay": ema_decay,
-        "timestep_sampling": timestep_sampling, "seed": seed, "prediction_type": denoiser.prediction_type,
-        "parameters": sum(p.numel() for p in denoiser.parameters()),
-        "schedule": fingerprint(schedule.alphas_cumprod), "data": fingerprint(data, cond),
-    }  # fmt: skip
-    history = History() if history is None else history
-    saved = read_checkpoint(checkpoint, recipe) if checkpoint and resume and Path(checkpoint).exists() else None
     place = resolve_device(device)
-    home = next(denoiser.parameters()).device
-    denoiser.to(place).train()
-    loop = Loop(denoiser, schedule, data, cond, recipe, place)
+    recipe = training_recipe(
+        denoiser, schedule, data, cond, place, timestep_sampling=timestep_sampling, steps=steps, batch_size=batch_size,
+        lr=lr, warmup=warmup, ema_decay=ema_decay, seed=seed,
+    )  # fmt: skip
+    if checkpoint_every is not None:
+        check_number("checkpoint_every", checkpoint_every)
+    if checkpoint is None and (resume or checkpoint_every is not None):
+        raise InputError("resume and checkpoint_every need a checkpoint; name its file.")
+    path = None if checkpoint is None else Path(checkpoint)
+    saved = read_checkpoint(path, recipe) if path and resume and path.exists() else None
+    if path:
+        check_writable(path)
+    history = History() if history is None else history
     if saved is not None:
-        loop.load(saved)
-        history.records[:] = [Record(int(s), loss, rate) for s, loss, rate in saved["history"].tolist()]
-        history.resumed_from = loop.step
-    return _run(loop, history, home, Path(checkpoint) if checkpoint else None, checkpoint_every)
+        history.records[:] = [Record(int(step), loss, rate) for step, loss, rate in saved["history"].tolist()]
+        history.resumed_from = int(saved["progress"][0])
+
+    def run() -> Generator[Record, None, None]:
+        home = next(denoiser.parameters()).device
+        loop = Loop(denoiser.to(place).train(), schedule, data, cond, recipe, place)
+        try:
+            if saved is not None:
+                loop.load(saved)
+            loop.capture()
+            yield from _advance(loop, history, path, checkpoint_every)
+        finally:
+            loop.finish(home)
+
+    return run()
 
 
-def _run(
-    loop: Loop, history: History, home: torch.device, checkpoint: Path | None, checkpoint_every: int | None
-) -> Iterator[Record]:
-    saved_at = history.resumed_from
-    steps = loop.recipe["steps"]
-    try:
-        while loop.step < steps:
-            loop.advance()
-            due = checkpoint_every and loop.step % checkpoint_every == 0
-            if loop.step % LOG_EVERY == 0 or loop.step == steps:
-                record = loop.record()
-                if not math.isfinite(record.loss):
-                    raise TrainingDiverged(_diverged(record, checkpoint, saved_at))
-                history.records.append(record)
-            if checkpoint and (due or loop.step == steps):
-                write_checkpoint(checkpoint, loop.state(history.records), loop.recipe)
-                saved_at = loop.step
-            if loop.step % LOG_EVERY == 0 or loop.step == steps:
-                with loop.averaged_weights():
-                    yield record
-    finally:
-        loop.finish(home)
+def _advance(
+    loop: Loop, history: History, checkpoint: Path | None, checkpoint_every: int | None
+) -> Generator[Record, None, None]:
+    steps, saved_at = loop.recipe["steps"], history.resumed_from
+    while loop.step < steps:
+        loop.advance()
+        log = loop.step % LOG_EVERY == 0 or loop.step == steps
+        save = checkpoint is not None and (loop.step % (checkpoint_every or steps) == 0 or loop.step == steps)
+        if (log or save) and not loop.is_finite():
+            raise TrainingDiverged(_diverged(loop, checkpoint, saved_at))
+        if log:
+            history.records.append(loop.record())
+        if checkpoint is not None and save:
+            write_checkpoint(checkpoint, loop.state(history.records), loop.recipe)
+            saved_at = loop.step
+        if log:
+            with loop.averaged_weights():
+                yield history.records[-1]
 
 
-def _diverged(record: Record, checkpoint: Path | None, saved_at: int | None) -> str:
+def _diverged(loop: Loop, checkpoint: Path | None, saved_at: int | None) -> str:
     good = f"the last good checkpoint is {checkpoint} at step {saved_at}" if saved_at else "there is no checkpoint"
+    rate = learning_rate(loop.step - 1, loop.recipe)
     return (
-        f"The loss became {record.loss} by step {record.step} at a learning rate of {record.learning_rate:.3g}; "
-        f"{good}. Lower the learning rate, or look at the data's scale."
+        f"Loss or weights are no numbers any more by step {loop.step}, at a learning rate of {rate:.3g}; {good}. "
+        "Lower the learning rate, or look at the data's scale."
     )
 
 
@@ -239,49 +244,3 @@ def resolve_device(device: str = "auto") -> torch.device:
     except (RuntimeError, AssertionError) as error:
         raise InputError(f"device {name!r} is not usable on this machine; take auto or cpu.") from error
     return place
-
-
-def fingerprint(*tensors: Tensor | None) -> str:
-    """A short hash of shapes and values, by which a checkpoint knows its data again.
-
-    Args:
-        tensors: any; None counts as absent.
-
-    Returns:
-        16 hexadecimal digits.
-    """
-    digest = hashlib.sha256()
-    for tensor in tensors:
-        if tensor is None:
-            continue
-        digest.update(str(tuple(tensor.shape)).encode())
-        if tensor.device.type != "meta":
-            digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()[:16]
-
-
-def _check_numbers(**numbers: float) -> None:
-    whole = {"steps": 1, "batch_size": 1, "checkpoint_every": 1, "warmup": 0}
-    for name, value in numbers.items():
-        if name in whole and (int(value) != value or value < whole[name]):
-            raise InputError(f"{name} is {value}; give a whole number of at least {whole[name]}.")
-        if name == "lr" and not 0 < value < math.inf:
-            raise InputError(f"lr is {value}; give a number above 0, 1e-3 for a start.")
-        if name == "ema_decay" and not 0 <= value < 1:
-            raise InputError(f"ema_decay is {value}; give a number from 0 (no average) to below 1.")
-
-
-def _check_data(data: Tensor, cond: Tensor | None) -> None:
-    if data.ndim != 3 or 0 in data.shape:
-        raise InputError(f"data has shape {tuple(data.shape)}; give (N, horizon, dim), none of them 0.")
-    if cond is not None and (cond.ndim != 2 or len(cond) != len(data)):
-        raise InputError(f"cond has shape {tuple(cond.shape)}; give one row for each of the {len(data)} rows of data.")
-    for name, tensor in (("data", data), ("cond", cond)):
-        if tensor is None or tensor.device.type == "meta":
-            continue
-        bad = ~torch.isfinite(tensor)
-        if bad.any():
-            row = int(bad.flatten(1).any(1).nonzero()[0])
-            raise InputError(
-                f"{name} holds {int(bad.sum())} values that are not finite, the first in row {row}; remove them."
-            )
