@@ -173,10 +173,10 @@ class NoiseSchedule:
         t = self._time(t)
         self._check_times(t)
         if not t.is_floating_point():
-            return self._padded[t + 1]
+            return self._at_whole(t)
         low = t.floor().clamp(-1, len(self) - 1)
         high = t.ceil().clamp(-1, len(self) - 1)
-        at_low, at_high = self._padded[low.long() + 1], self._padded[high.long() + 1]
+        at_low, at_high = self._at_whole(low.long()), self._at_whole(high.long())
         between = torch.sigmoid(torch.lerp(torch.logit(at_low), torch.logit(at_high), t - low))
         return torch.where(low == high, at_low, between)
 
@@ -184,6 +184,10 @@ class NoiseSchedule:
         """Give t as a tensor beside the table: whole times as int64, others in the table's precision."""
         t = t if isinstance(t, Tensor) else torch.from_numpy(np.asarray(t))
         return t.to(self._padded.device, self._padded.dtype if t.is_floating_point() else torch.int64)
+
+    def _at_whole(self, t: Tensor) -> Tensor:
+        # As a list of indices: a single one would give a view into the table, and wait for the device.
+        return self._padded[(t + 1).reshape(-1)].reshape(t.shape)
 
     def _check_times(self, t: Tensor) -> None:
         if t.device.type != "cpu" or t.numel() == 0:
