@@ -1,0 +1,208 @@
+"""Forward noising: data that dissolves under a slider."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import ipywidgets
+import numpy as np
+import plotly.graph_objects as go
+import torch
+
+from dilviz.diffusion import BETA_SCHEDULES, NoiseSchedule
+from dilviz.show import theme
+from dilviz.show.base import Explorer, rounded
+from dilviz.show.datasets import DATASETS, Dataset, dataset
+
+NOT_NOISE = 0.01  # more alpha_bar than this at the last step, and the last step is not noise yet
+TIMESTEPS = (10, 20, 50, 100, 200, 500, 1000)
+SHOWN = {"paths": 16, "points": 500}
+VIEW = (-2.6, 2.6)
+TREE = theme.disc("tree", 0.0, 0.0, 0.5)
+
+
+def make_schedule(num_train_timesteps: int, beta_schedule: str, rescale: bool) -> NoiseSchedule:
+    """A schedule, its betas fitted to the number of steps or not.
+
+    Args:
+        num_train_timesteps: T.
+        beta_schedule: a name.
+        rescale: make each step's beta 1000 / T times as large: fewer steps, the same noise in the end.
+
+    Returns:
+        The schedule. (The cosine's betas fit T by themselves.)
+    """
+    factor = 1000 / num_train_timesteps if rescale else 1.0
+    return NoiseSchedule(num_train_timesteps, beta_schedule, min(1e-4 * factor, 0.5), min(0.02 * factor, 0.999))
+
+
+def left_at_the_end(schedule: NoiseSchedule) -> str:
+    """What a schedule leaves of the data at its last step, with a warning where that is too much.
+
+    Args:
+        schedule: any.
+
+    Returns:
+        One sentence.
+    """
+    left = schedule.alphas_cumprod[-1]
+    warning = "" if left <= NOT_NOISE else " ⚠ Too much: the last step is not noise yet."
+    return f"At the last step ᾱ = {rounded(left)} is left.{warning}"
+
+
+@dataclass(frozen=True)
+class NoisingData:
+    """What the noising picture shows.
+
+    Args:
+        clean: (N, L, 2) places before any noise.
+        noisy: (N, L, 2) places at time t.
+        alpha_bar: (T,) of the schedule.
+        t: the time, -1 (clean) to T-1.
+        tree: whether the tree is drawn.
+        name: of the schedule.
+    """
+
+    clean: np.ndarray
+    noisy: np.ndarray
+    alpha_bar: np.ndarray
+    t: int
+    tree: bool
+    name: str
+
+
+def noising_data(schedule: NoiseSchedule, data: Dataset, t: int, seed: int, name: str = "") -> NoisingData:
+    """Noise some data to time t. The same seed is the same noise at every t, so that dragging t moves each point.
+
+    Args:
+        schedule: the noise.
+        data: what is noised.
+        t: -1 (clean) to T-1.
+        seed: of the noise.
+        name: of the schedule, for the caption.
+
+    Returns:
+        What the picture shows.
+    """
+    x0 = data.x0[: SHOWN["points" if data.x0.shape[1] == 1 else "paths"]]
+    noise = torch.randn(x0.shape, generator=torch.Generator().manual_seed(seed))
+    xt = schedule.add_noise(x0, noise, t)
+    clean, noisy = (data.positions(x).numpy() for x in (x0, xt))
+    return NoisingData(clean, noisy, schedule.alphas_cumprod.numpy(), t, data.tree, name)
+
+
+def noising_figure(data: NoisingData) -> go.Figure:
+    """The scene at the left, what is left of signal and noise at the right.
+
+    Args:
+        data: what to draw.
+
+    Returns:
+        The figure.
+    """
+    T = len(data.alpha_bar)
+    share = np.concatenate([[0.0], (np.arange(T) + 1) / T])  # of the way; t = -1 is 0
+    signal = np.sqrt(np.concatenate([[1.0], data.alpha_bar]))
+    sigma = np.sqrt(np.concatenate([[0.0], 1 - data.alpha_bar]))
+    now = data.t + 1
+    too_much = data.alpha_bar[-1] > NOT_NOISE
+    right = {"xaxis": "x2", "yaxis": "y2"}
+    traces = [
+        *_scene(data),
+        theme.line("data", share, signal, "signal √ᾱ", **right),
+        theme.line("noise", share, sigma, "noise √(1−ᾱ)", **right),
+        theme.points("data", share[[now]], signal[[now]], size=11, **right),
+        theme.points("noise", share[[now]], sigma[[now]], size=11, **right),
+        theme.points("cloning", share[-1:], signal[-1:], size=14 if too_much else 0, **right),
+    ]
+    return go.Figure(traces, two_panels([TREE] if data.tree else [], "share of the T steps", (-0.03, 1.08)))
+
+
+def _scene(data: NoisingData) -> list[go.Scatter]:
+    if data.clean.shape[1] > 1:
+        return [
+            theme.paths("data", data.clean, opacity=0.6),
+            theme.paths("noise", data.noisy[1:], opacity=0.55, line_width=1, line_dash="solid"),
+            theme.paths("noise", data.noisy[:1], line_width=3, line_dash="solid"),
+        ]
+    clean, noisy = data.clean[:, 0], data.noisy[:, 0]
+    return [
+        theme.points("data", clean[:, 0], clean[:, 1], size=4),
+        theme.points("noise", noisy[:, 0], noisy[:, 1], size=5, opacity=0.7),
+        theme.points("noise", noisy[:1, 0], noisy[:1, 1], size=12),
+    ]
+
+
+def two_panels(shapes: list[dict], x_title: str, y: tuple[float, float], **more: object) -> go.Layout:
+    """A scene at the left and a curve over the steps at the right.
+
+    Args:
+        shapes: in the scene.
+        x_title: words at the curve's x axis.
+        y: range of the curve's y axis.
+        more: other properties of that axis.
+
+    Returns:
+        The layout; traces with xaxis "x2" and yaxis "y2" stand at the right.
+    """
+    layout = theme.layout(x=VIEW, y=VIEW, equal=True, height=380, shapes=shapes, margin_r=110, margin_l=8)
+    layout.xaxis.update(domain=[0, 0.46], showticklabels=False, showgrid=False)
+    layout.yaxis.update(showticklabels=False, showgrid=False)
+    free = {"zeroline": False, "fixedrange": True, "gridcolor": theme.GRID}
+    layout.xaxis2 = free | {"domain": [0.56, 1], "anchor": "y2", "range": (-0.01, 1.01), "title": x_title}
+    layout.yaxis2 = free | {"anchor": "x2", "range": y} | more
+    return layout
+
+
+def describe_noising(data: NoisingData) -> str:
+    """The noising picture in a sentence.
+
+    Args:
+        data: what it shows.
+
+    Returns:
+        The sentence.
+    """
+    T = len(data.alpha_bar)
+    alpha_bar = 1.0 if data.t < 0 else float(data.alpha_bar[data.t])
+    left = left_at_the_end(NoiseSchedule.from_alphas_cumprod(torch.from_numpy(data.alpha_bar)))
+    return (
+        f"t = {data.t} of 0 … {T - 1}{' (clean)' if data.t < 0 else ''}: ᾱ = {rounded(alpha_bar)}, so x_t is "
+        f"{rounded(alpha_bar**0.5)} times the data plus {rounded((1 - alpha_bar) ** 0.5)} times noise. {left}"
+    )
+
+
+class NoisingExplorer(Explorer):
+    """Drag t, and the data dissolves.
+
+    Args:
+        data: a name in DATASETS to begin with.
+        schedule: a schedule of your own; it takes the place of the controls for schedule and T.
+        t: where to begin.
+    """
+
+    def __init__(self, data: str = "fork: walks", schedule: NoiseSchedule | None = None, t: int | None = None) -> None:
+        steps = ipywidgets.SelectionSlider(options=TIMESTEPS, value=50, description="T", continuous_update=True)
+        last = (len(schedule) if schedule else steps.value) - 1
+        slider = ipywidgets.IntSlider(min=-1, max=last, value=last // 3 if t is None else t)
+        controls = {
+            "t": slider,
+            "what": ipywidgets.Dropdown(options=list(DATASETS), value=data, description="data"),
+            "seed": ipywidgets.IntSlider(min=0, max=20, value=0),
+        }
+        if schedule is None:
+            ipywidgets.dlink((steps, "value"), (slider, "max"), lambda T: T - 1)
+            controls |= {
+                "beta_schedule": ipywidgets.Dropdown(
+                    options=list(BETA_SCHEDULES), value="squaredcos_cap_v2", description="schedule"
+                ),
+                "T": steps,
+                "rescale": ipywidgets.Checkbox(value=True, description="fit betas to T", indent=False),
+            }
+
+        def compute(state: dict) -> NoisingData:
+            chosen = schedule or make_schedule(state["T"], state["beta_schedule"], state["rescale"])
+            t = min(state["t"], len(chosen) - 1)
+            return noising_data(chosen, dataset(state["what"]), t, state["seed"], state.get("beta_schedule", "yours"))
+
+        super().__init__(controls, compute, noising_figure, describe_noising, play="t", reset=True)

@@ -1,0 +1,190 @@
+"""The variance of noised data at every t: what a process has to do, readings of a formula, and broken code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+
+import ipywidgets
+import numpy as np
+import plotly.graph_objects as go
+import torch
+from torch import Tensor
+
+from dilviz.diffusion import NoiseSchedule
+from dilviz.show import theme
+from dilviz.show.base import Bug, Explorer, rounded
+from dilviz.show.datasets import dataset
+from dilviz.show.noising import TREE, make_schedule, two_panels
+
+Reading = Callable[[NoiseSchedule, Tensor, torch.Generator], Tensor]
+
+
+def closed_form(schedule: NoiseSchedule, x0: Tensor, generator: torch.Generator) -> Tensor:
+    """x_t = √ᾱ_t x_0 + √(1−ᾱ_t) ε: the process of this course.
+
+    Args:
+        schedule: the noise.
+        x0: (N, horizon, dim) data.
+        generator: draws ε.
+
+    Returns:
+        (T, N, horizon, dim), x_t at every t.
+    """
+    noise = torch.randn(x0.shape, generator=generator)
+    return torch.stack([schedule.add_noise(x0, noise, t) for t in range(len(schedule))])
+
+
+def one_unit(schedule: NoiseSchedule, x0: Tensor, generator: torch.Generator) -> Tensor:
+    """x_t = x_0 + ε_t, the noise of each t a fresh unit: the sentence taken by its letters.
+
+    Args:
+        schedule: gives T alone.
+        x0: (N, horizon, dim) data.
+        generator: draws ε.
+
+    Returns:
+        (T, N, horizon, dim).
+    """
+    return x0 + torch.randn((len(schedule), *x0.shape), generator=generator)
+
+
+def summed(schedule: NoiseSchedule, x0: Tensor, generator: torch.Generator) -> Tensor:
+    """x_t = x_{t-1} + ε_t: a unit more at every step.
+
+    Args:
+        schedule: gives T alone.
+        x0: (N, horizon, dim) data.
+        generator: draws ε.
+
+    Returns:
+        (T, N, horizon, dim).
+    """
+    return x0 + torch.randn((len(schedule), *x0.shape), generator=generator).cumsum(0)
+
+
+def growing(schedule: NoiseSchedule, x0: Tensor, generator: torch.Generator) -> Tensor:
+    """x_t = x_0 + σ_t ε with σ_t² = (1−ᾱ_t)/ᾱ_t: the variance-exploding process, ours divided by √ᾱ_t.
+
+    Args:
+        schedule: the noise.
+        x0: (N, horizon, dim) data.
+        generator: draws ε.
+
+    Returns:
+        (T, N, horizon, dim).
+
+    Source:
+        Song et al. 2021 (arXiv 2011.13456), section 3.4.
+    """
+    sigma = schedule.snr.rsqrt().float()
+    return x0 + sigma[:, None, None, None] * torch.randn(x0.shape, generator=generator)
+
+
+READINGS: dict[str, Reading] = {
+    "this course": closed_form,
+    "one unit of noise": one_unit,
+    "units summed up": summed,
+    "growing σ": growing,
+}
+
+
+@dataclass(frozen=True)
+class VarianceData:
+    """Data under noise, and its variance at every t.
+
+    Args:
+        xt: (N, 2) places at time t.
+        measured: (T,) variance of the samples.
+        law: (T,) alpha_bar Var[x_0] + 1 - alpha_bar.
+        mystery: (T,) of samples made by broken code; NaN where there is none.
+        t: the time.
+    """
+
+    xt: np.ndarray
+    measured: np.ndarray
+    law: np.ndarray
+    mystery: np.ndarray
+    t: int
+
+
+def variance_figure(data: VarianceData) -> go.Figure:
+    """The cloud at the left, variances at the right on a logarithmic axis.
+
+    Args:
+        data: what to draw.
+
+    Returns:
+        The figure.
+    """
+    T = len(data.law)
+    share = (np.arange(T) + 1) / T
+    right = {"xaxis": "x2", "yaxis": "y2"}
+    traces = [
+        theme.points("noise", data.xt[:, 0], data.xt[:, 1], size=5, opacity=0.7),
+        theme.line("data", share, data.law, "the law", **right),
+        theme.points("noise", share, data.measured, size=6, **right),
+        theme.line("cloning", share, data.mystery, "" if np.isnan(data.mystery).any() else "mystery", **right),
+        theme.points("noise", share[[data.t]], data.measured[[data.t]], size=13, **right),
+    ]
+    layout = two_panels([TREE], "share of the T steps", (-2.2, 4.2), type="log", dtick=1, title="variance of x_t")
+    layout.xaxis2.domain = [0.58, 1]
+    return go.Figure(traces, layout)
+
+
+def describe_variance(data: VarianceData) -> str:
+    """The variances in a sentence.
+
+    Args:
+        data: what the picture shows.
+
+    Returns:
+        The sentence.
+    """
+    return (
+        f"t = {data.t}: Var[x_t] measured {rounded(data.measured[data.t])}, the law says {rounded(data.law[data.t])}; "
+        f"at the last step {rounded(data.measured[-1])}, where N(0, I) has 1."
+    )
+
+
+class VarianceExplorer(Explorer):
+    """Is it a process that ends in N(0, I)? Look at the variance of x_t at every t.
+
+    Args:
+        readings: names in READINGS that can be chosen.
+        bugs: (name, context manager) pairs: suspects that can be planted.
+        mystery: broken code, of which the variance is drawn as a dashed line.
+        T: number of timesteps.
+    """
+
+    def __init__(
+        self,
+        readings: tuple[str, ...] = tuple(READINGS),
+        bugs: tuple[Bug, ...] = (),
+        mystery: Callable[[], AbstractContextManager] | None = None,
+        T: int = 50,
+    ) -> None:
+        schedule, x0 = make_schedule(T, "linear", rescale=True), dataset("fork: points").x0.repeat(8, 1, 1)
+        law = (schedule.alphas_cumprod * x0.var(0).mean() + 1 - schedule.alphas_cumprod).numpy()
+
+        def simulate(reading: str) -> np.ndarray:
+            generator = torch.Generator().manual_seed(0)
+            return READINGS[reading](schedule, x0, generator).numpy()
+
+        with (mystery or nullcontext)():
+            strange = _variances(simulate(readings[0])) if mystery else np.full(T, np.nan)
+
+        def compute(state: dict) -> VarianceData:
+            x = simulate(state.get("reading", readings[0]))
+            return VarianceData(x[state["t"], :500, 0], _variances(x), law, strange, state["t"])
+
+        controls: dict = {"t": ipywidgets.IntSlider(min=0, max=T - 1, value=T // 2)}
+        if len(readings) > 1:
+            controls["reading"] = ipywidgets.Dropdown(options=readings, value=readings[0])
+        super().__init__(controls, compute, variance_figure, describe_variance, play="t", reset=True, bugs=bugs)
+
+
+def _variances(x: np.ndarray) -> np.ndarray:
+    """Variance over the samples, averaged over coordinates: (T, N, horizon, dim) -> (T,)."""
+    return x.var(axis=1, ddof=1).mean(axis=(1, 2))
