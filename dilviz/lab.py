@@ -99,6 +99,7 @@ def server_arguments(root: Path, lesson: str, port: int, browser: bool) -> list[
         f"--LabApp.default_url=/lab/tree/{lesson}",
         "--ServerApp.answer_yes=True",  # one Ctrl-C stops it
         "--LabApp.news_url=None",
+        "--KernelManager.transport_encryption=auto",  # or every kernel warns in the terminal
         "--Application.log_level=WARN",
     ]
     as_root = ["--allow-root"] if getattr(os, "geteuid", lambda: 1)() == 0 else []
