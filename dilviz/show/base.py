@@ -133,8 +133,7 @@ class Explorer(ipywidgets.VBox):
         slider = self.controls[name]
         limits = {key: getattr(slider, key) for key in ("value", "min", "max", "step")}
         self.play = ipywidgets.Play(**limits, interval=interval, show_repeat=False)
-        for trait in ("value", "min", "max"):
-            ipywidgets.jslink((self.play, trait), (slider, trait))
+        self.links = [ipywidgets.jslink((self.play, key), (slider, key)) for key in ("value", "min", "max")]
         return self.play
 
     def _reset_button(self) -> ipywidgets.Button:

@@ -57,7 +57,12 @@ const MARKS = {
   diamond: "M0,-1.3L1.3,0L0,1.3L-1.3,0Z",
 };
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
-const STEP = 5, BIG_STEP = 25, TOLERANCE = 0.8; // pixels
+const SCENE = ["mode", "x_range", "y_range", "equal", "background", "label", "x_label", "y_label", "width", "height"];
+const HELP = {
+  points: "Click or tap to drop a point. By keyboard: arrows (Shift: farther), Enter drops, Backspace undoes.",
+  strokes: "Press and drag to draw. By keyboard: arrows (Shift: farther), Enter starts and ends, Escape cancels.",
+};
+const [STEP, BIG_STEP, TOLERANCE] = [5, 25, 0.8]; // pixels
 
 function add(parent, tag, attributes = {}, text = "") {
   const svg = parent.namespaceURI.endsWith("svg") || tag === "svg";
@@ -68,32 +73,32 @@ function add(parent, tag, attributes = {}, text = "") {
   return node;
 }
 
-const attribute = (points) => points.map((p) => p.map((c) => c.toFixed(1)).join()).join(" ");
+const asPoints = (places) => places.map((place) => place.map((c) => c.toFixed(1)).join()).join(" ");
+const asWords = (point) => point.map((c) => Number(c.toPrecision(3))).join(", ");
 
-/** Draws marks, lines and discs in a role's look; `at` maps data to the screen. */
+/** One way to draw each kind of shape in a role's look; `at` maps data to the screen. */
 const DRAW = {
-  dots(layer, role, points, at, size = 3.5) {
+  dots(layer, role, points, at, size) {
     const open = role.symbol.endsWith("-open");
     const paint = open ? { fill: "none", stroke: role.color, "stroke-width": 2 } : { fill: role.color };
     const d = MARKS[role.symbol.replace("-open", "")];
     for (const point of points) {
-      const transform = `translate(${at(point).map((c) => c.toFixed(1))}) scale(${size})`;
+      const transform = `translate(${asPoints([at(point)])}) scale(${size || 3.5})`;
       add(layer, "path", { d, transform, "vector-effect": "non-scaling-stroke", ...paint });
     }
   },
   path(layer, role, points, at) {
-    add(layer, "polyline", {
-      points: attribute(points.map(at)), fill: "none", stroke: role.color, "stroke-width": role.width,
-      "stroke-dasharray": DASHES[role.dash] ?? "none", "stroke-linejoin": "round",
-    });
+    const dashes = { "stroke-dasharray": DASHES[role.dash] ?? "none", "stroke-linejoin": "round" };
+    const line = { points: asPoints(points.map(at)), fill: "none", stroke: role.color, "stroke-width": role.width };
+    add(layer, "polyline", { ...line, ...dashes });
   },
   join(layer, role, points, at) {
-    add(layer, "polyline", { points: attribute(points.map(at)), class: "join", fill: "none", "stroke-width": 1 });
+    add(layer, "polyline", { points: asPoints(points.map(at)), class: "join", fill: "none" });
   },
-  disc(layer, role, [centre], at, radius) {
-    const [cx, cy] = at(centre);
-    const [rx, ry] = [at([centre[0] + radius, 0])[0] - cx, cy - at([0, centre[1] + radius])[1]];
-    add(layer, "ellipse", { cx, cy, rx, ry, fill: role.color, "fill-opacity": 0.2, stroke: role.color, "stroke-width": role.width });
+  disc(layer, role, [[x, y]], at, radius) {
+    const [[cx, cy], [right, top]] = [at([x, y]), at([x + radius, y + radius])];
+    const look = { fill: role.color, "fill-opacity": 0.2, stroke: role.color, "stroke-width": role.width };
+    add(layer, "ellipse", { cx, cy, rx: right - cx, ry: cy - top, ...look });
   },
 };
 
@@ -102,9 +107,50 @@ function drawAxes(layer, frame, xLabel, yLabel) {
   const [[u0, v0], [u1, v1]] = [toScreen(frame, [left, low]), toScreen(frame, [right, high])];
   const write = (text, x, y, anchor, turn = 0) =>
     add(layer, "text", { x, y, "text-anchor": anchor, transform: `rotate(${turn} ${x} ${y})` }, String(text));
-  add(layer, "polyline", { points: attribute([[u0, v1], [u0, v0], [u1, v0]]), fill: "none", stroke: "#808080" });
-  if (xLabel) write(left, u0, v0 + 16, "start"), write(right, u1, v0 + 16, "end"), write(xLabel, (u0 + u1) / 2, v0 + 16, "middle");
-  if (yLabel) write(low, u0 - 6, v0, "end"), write(high, u0 - 6, v1 + 10, "end"), write(yLabel, u0 - 10, (v0 + v1) / 2, "middle", -90);
+  add(layer, "polyline", { points: asPoints([[u0, v1], [u0, v0], [u1, v0]]), fill: "none", stroke: "#808080" });
+  if (xLabel) {
+    write(left, u0, v0 + 17, "start");
+    write(xLabel, (u0 + u1) / 2, v0 + 17, "middle");
+    write(right, u1, v0 + 17, "end");
+  }
+  if (yLabel) {
+    write(low, u0 - 6, v0, "end");
+    write(yLabel, u0 - 12, (v0 + v1) / 2, "middle", -90);
+    write(high, u0 - 6, v1 + 10, "end");
+  }
+}
+
+/** The picture: layers in one SVG, each redrawn whole from what the model holds. */
+function makeStage(svg, get) {
+  const layers = {};
+  for (const name of ["scene", "truth", "drawing", "cursor"]) layers[name] = add(svg, "g", { class: name });
+  const stage = { frame: null };
+  const at = (point) => toScreen(stage.frame, point);
+  const fill = (layer, shapes) => {
+    layer.replaceChildren();
+    for (const { kind, role, points, radius } of shapes) DRAW[kind](layer, get("_roles")[role], points, at, radius);
+  };
+  stage.drawScene = () => {
+    const margin = [get("y_label") ? 44 : 10, 10, 10, get("x_label") ? 26 : 10];
+    stage.frame = makeFrame(get("width"), get("height"), get("x_range"), get("y_range"), get("equal"), margin);
+    svg.setAttribute("viewBox", `0 0 ${get("width")} ${get("height")}`);
+    svg.setAttribute("aria-label", get("label"));
+    fill(layers.scene, get("background"));
+    if (get("x_label") || get("y_label")) drawAxes(layers.scene, stage.frame, get("x_label"), get("y_label"));
+  };
+  stage.drawTruth = () => fill(layers.truth, get("truth"));
+  stage.drawDrawing = (stroke) => {
+    const role = get("_roles").prediction;
+    layers.drawing.replaceChildren();
+    for (const line of get("strokes")) DRAW.path(layers.drawing, role, line, at);
+    if (stroke) DRAW.path(layers.drawing, role, stroke.places, (place) => place);
+    DRAW.dots(layers.drawing, role, get("points"), at, 6);
+  };
+  stage.drawCursor = ([u, v]) => {
+    layers.cursor.replaceChildren();
+    add(layers.cursor, "path", { d: `M${u - 9},${v}h18M${u},${v - 9}v18` });
+  };
+  return stage;
 }
 
 function render({ model, el }) {
@@ -112,107 +158,80 @@ function render({ model, el }) {
   const get = (name) => model.get(name);
   const root = add(el, "div", { class: "dilviz dilviz-pad", "data-lm-suppress-shortcuts": "true" });
   const svg = add(root, "svg", { tabindex: 0, role: "application", "aria-roledescription": "drawing pad" });
-  const [scene, truth, drawing, cursorLayer] = ["scene", "truth", "drawing", "cursor"].map((name) => add(svg, "g", { class: name }));
   const tools = add(root, "div", { class: "tools" });
   const undoButton = add(tools, "button", { type: "button" }, "Undo");
   const clearButton = add(tools, "button", { type: "button" }, "Clear");
-  const status = add(tools, "span", { class: "status", role: "status" });
+  const status = add(tools, "span", { role: "status" });
   const caption = add(root, "p", { class: "truth-caption", role: "status" });
-  const help = add(root, "p", { class: "help", id: `dilviz-help-${crypto.randomUUID()}` });
+  const help = add(root, "p", { id: `dilviz-help-${Math.random().toString(36).slice(2)}` });
   svg.setAttribute("aria-describedby", help.id);
 
-  let frame, cursor; // the cursor is in screen units
-  let stroke = null; // being drawn: { pointer: id or "keyboard", points in screen units }
-  const at = (point) => toScreen(frame, point);
-  const looks = (role) => get("_roles")[role];
+  const stage = makeStage(svg, get);
+  let cursor; // in pixels of the drawing, as all places are
+  let stroke = null; // being drawn: { pointer: its id or "keyboard", places }
 
-  function drawShapes(layer, shapes) {
-    for (const { kind, role, points, radius } of shapes) DRAW[kind](layer, looks(role), points, at, radius || undefined);
-  }
-  function drawScene() {
-    const [width, height] = [get("width"), get("height")];
-    const margin = [get("y_label") ? 44 : 10, 10, 10, get("x_label") ? 26 : 10];
-    frame = makeFrame(width, height, get("x_range"), get("y_range"), get("equal"), margin);
-    cursor ??= [width / 2, height / 2];
-    svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
-    svg.setAttribute("aria-label", get("label"));
-    root.style.maxWidth = `${width}px`;
-    const act = get("mode") === "points" ? "Click or tap to drop a point" : "Press and drag to draw a stroke";
-    const key = get("mode") === "points" ? "Enter drops a point" : "Enter starts and ends a stroke, Escape cancels it";
-    help.textContent = `${act}. By keyboard: arrows move (Shift: farther), ${key}, Backspace removes the last.`;
-    scene.replaceChildren();
-    drawShapes(scene, get("background"));
-    if (get("x_label") || get("y_label")) drawAxes(scene, frame, get("x_label"), get("y_label"));
-    drawTruth();
-    drawDrawing();
-  }
-  function drawTruth() {
-    truth.replaceChildren();
-    drawShapes(truth, get("truth"));
-    caption.textContent = get("caption");
-  }
-  function drawDrawing() {
-    const look = looks("prediction");
-    drawing.replaceChildren();
-    for (const line of get("strokes")) DRAW.path(drawing, look, line, at);
-    if (stroke) DRAW.path(drawing, look, stroke.points, (point) => point);
-    DRAW.dots(drawing, look, get("points"), at, 6);
-    drawCursor();
-    const empty = !get(get("mode")).length;
-    undoButton.setAttribute("aria-disabled", empty);
+  function redraw() {
+    stage.drawDrawing(stroke);
+    undoButton.setAttribute("aria-disabled", !stroke && !get(get("mode")).length);
     clearButton.setAttribute("aria-disabled", !get("points").length && !get("strokes").length);
   }
-  function drawCursor() {
-    const [u, v] = cursor;
-    cursorLayer.replaceChildren();
-    add(cursorLayer, "path", { d: `M${u - 9},${v}h18M${u},${v - 9}v18`, "stroke-width": 1.5 });
+  function showScene() {
+    root.style.maxWidth = `${get("width")}px`;
+    help.textContent = HELP[get("mode")];
+    stage.drawScene();
+    cursor = snap(cursor ?? [get("width") / 2, get("height") / 2]);
+    stage.drawCursor(cursor);
+    showTruth();
+    redraw();
   }
-  function drawAll() {
-    drawScene();
+  function showTruth() {
+    stage.drawTruth();
+    caption.textContent = get("caption");
+  }
+  function showDrawing() {
     status.textContent = say(get("points"), get("strokes"));
+    redraw();
   }
-
   function commit(changes, message) {
     for (const [name, value] of Object.entries(changes)) model.set(name, value);
     model.save_changes();
-    status.textContent = message;
+    status.textContent = message; // after the change event, which says only how much there is
   }
+
+  const dataOf = (place) => toData(stage.frame, place);
+  const snap = (place) => toScreen(stage.frame, dataOf(place)); // to where a point can be
   function drop(place) {
-    const points = get("points");
-    if (points.length >= get("max_points")) {
-      status.textContent = `All ${points.length} points are placed. Undo one to move it.`;
-      return;
-    }
-    const point = toData(frame, place);
-    commit({ points: [...points, point] }, `Point ${points.length + 1} at ${point.map((c) => Number(c.toPrecision(3))).join(", ")}`);
+    const [points, point] = [get("points"), dataOf(place)];
+    const full = points.length >= get("max_points");
+    if (full) status.textContent = `All ${points.length} points are placed. Undo one to move it.`;
+    else commit({ points: [...points, point] }, `Point ${points.length + 1} at ${asWords(point)}`);
   }
   function begin(pointer, place) {
-    stroke = { pointer, points: [place] };
+    stroke = { pointer, places: [place] };
     status.textContent = "Stroke begun";
-    drawDrawing();
+    redraw();
   }
   function extend(place) {
-    stroke.points.push(place);
-    drawDrawing();
+    stroke.places.push(place);
+    redraw();
   }
   function end() {
-    const points = simplify(stroke.points, TOLERANCE).map((place) => toData(frame, place));
+    const points = simplify(stroke.places, TOLERANCE).map(dataOf);
+    const still = points.every((point) => String(point) === String(points[0]));
+    if (still) return cancel("A stroke needs two ends: drag, or move by arrows");
     stroke = null;
-    if (points.every((point) => String(point) === String(points[0]))) {
-      return cancel("A stroke needs two ends: drag, or move by the arrows in between");
-    }
     const strokes = [...get("strokes"), points];
     commit({ strokes }, `Stroke ${strokes.length} drawn`);
   }
   function cancel(message = "Stroke cancelled") {
     stroke = null;
     status.textContent = message;
-    drawDrawing();
+    redraw();
   }
   function undo() {
     const name = get("mode");
-    if (stroke) return cancel();
-    if (get(name).length) commit({ [name]: get(name).slice(0, -1) }, name === "points" ? "Last point removed" : "Last stroke removed");
+    if (stroke) cancel();
+    else if (get(name).length) commit({ [name]: get(name).slice(0, -1) }, `Last ${name.slice(0, -1)} removed`);
   }
   function clear() {
     stroke = null;
@@ -220,55 +239,55 @@ function render({ model, el }) {
   }
 
   function placeOf(event) {
-    const box = svg.getBoundingClientRect();
-    const border = svg.clientLeft; // the box includes it, the drawing area does not
-    const scale = get("width") / (box.width - 2 * border);
-    return [(event.clientX - box.left - border) * scale, (event.clientY - box.top - border) * scale];
+    const place = new DOMPoint(event.clientX, event.clientY).matrixTransform(svg.getScreenCTM().inverse());
+    return snap([place.x, place.y]);
+  }
+  function moveCursor([dx, dy], step) {
+    cursor = snap([cursor[0] + dx * step, cursor[1] + dy * step]);
+    stage.drawCursor(cursor);
+    if (stroke) extend(cursor);
+    status.textContent = asWords(dataOf(cursor));
   }
   function enter() {
     if (get("mode") === "points") drop(cursor);
     else if (stroke) end();
     else begin("keyboard", cursor);
   }
-  function moveCursor([dx, dy], step) {
-    const [width, height] = [get("width"), get("height")];
-    cursor = [Math.min(width, Math.max(0, cursor[0] + dx * step)), Math.min(height, Math.max(0, cursor[1] + dy * step))];
-    cursor = at(toData(frame, cursor)); // stay where a point can be
-    if (stroke) extend(cursor);
-    else drawCursor();
-    status.textContent = toData(frame, cursor).map((c) => Number(c.toPrecision(3))).join(", ");
+  function press(event) {
+    if (event.button !== 0 || !event.isPrimary) return;
+    cursor = placeOf(event);
+    stage.drawCursor(cursor);
+    if (get("mode") === "points") return drop(cursor);
+    svg.setPointerCapture(event.pointerId);
+    begin(event.pointerId, cursor);
   }
   const KEYS = { Enter: enter, " ": enter, Backspace: undo, Delete: undo, Escape: () => stroke && cancel() };
-
-  const listen = (node, type, handle) => node.addEventListener(type, handle, { signal: life.signal });
-  listen(root, "keydown", (event) => event.stopPropagation()); // a notebook would take arrows and letters as commands
-  listen(svg, "keydown", (event) => {
+  function key(event) {
     if (event.ctrlKey || event.metaKey || event.altKey || !(event.key in ARROWS || event.key in KEYS)) return;
     event.preventDefault();
     if (event.key in ARROWS) moveCursor(ARROWS[event.key], event.shiftKey ? BIG_STEP : STEP);
     else KEYS[event.key]();
-  });
-  listen(svg, "pointerdown", (event) => {
-    if (event.button !== 0 || !event.isPrimary) return;
-    cursor = at(toData(frame, placeOf(event)));
-    if (get("mode") === "points") return drop(cursor);
-    svg.setPointerCapture(event.pointerId);
-    begin(event.pointerId, cursor);
-  });
-  listen(svg, "pointermove", (event) => stroke?.pointer === event.pointerId && extend(at(toData(frame, placeOf(event)))));
-  listen(svg, "pointerup", (event) => stroke?.pointer === event.pointerId && end());
-  listen(svg, "pointercancel", (event) => stroke?.pointer === event.pointerId && cancel());
+  }
+
+  const listen = (node, type, handle) => node.addEventListener(type, handle, { signal: life.signal });
+  const whileDrawing = (handle) => (event) => stroke?.pointer === event.pointerId && handle(event);
+  listen(root, "keydown", (event) => event.stopPropagation()); // a notebook would take arrows and letters as commands
+  listen(svg, "keydown", key);
+  listen(svg, "pointerdown", press);
+  listen(svg, "pointermove", whileDrawing((event) => extend(placeOf(event))));
+  listen(svg, "pointerup", whileDrawing(end));
+  listen(svg, "pointercancel", whileDrawing(() => cancel()));
   listen(undoButton, "click", undo);
   listen(clearButton, "click", clear);
 
-  const redraws = { "change:points change:strokes": () => (drawDrawing(), (status.textContent = say(get("points"), get("strokes")))),
-    "change:truth change:caption": drawTruth,
-    "change:mode change:x_range change:y_range change:equal change:background change:label change:x_label change:y_label change:width change:height": drawScene };
-  for (const [names, redraw] of Object.entries(redraws)) model.on(names, redraw);
-  drawAll();
+  const shown = { points: showDrawing, strokes: showDrawing, truth: showTruth, caption: showTruth };
+  for (const name of SCENE) shown[name] = showScene;
+  for (const [name, show] of Object.entries(shown)) model.on(`change:${name}`, show);
+  showScene();
+  showDrawing();
   return () => {
     life.abort();
-    for (const [names, redraw] of Object.entries(redraws)) model.off(names, redraw);
+    for (const [name, show] of Object.entries(shown)) model.off(`change:${name}`, show);
   };
 }
 

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import asdict
 from pathlib import Path
-from reprlib import repr as short
 from typing import Any
 
 import anywidget
@@ -17,7 +16,9 @@ import traitlets
 
 from dilviz.errors import InputError
 from dilviz.show import theme
+from dilviz.show.shapes import Shape, disc, dots, joins, path, plain_pairs, plain_polylines, plain_range, plain_shapes
 
+__all__ = ["DrawingPad", "disc", "dots", "path"]
 FORMAT = "dilviz drawing 1"
 
 
@@ -34,82 +35,6 @@ class _Plain(traitlets.TraitType):
 
     def validate(self, obj: Any, value: Any) -> Any:
         return self.check(str(self.name), value)
-
-
-def _pairs(name: str, value: Any) -> list[list[float]]:
-    try:
-        array = np.asarray(value)
-    except ValueError:  # rows of different lengths
-        array = np.array(None)
-    numbers = array.dtype.kind in "iuf" and array.ndim == 2 and array.shape[1] == 2
-    if array.shape != (0,) and not (numbers and np.isfinite(array).all()):
-        raise InputError(f"{name} takes finite [x, y] pairs, not {short(value)}; give an (n, 2) array of numbers")
-    return array.astype(float).reshape(-1, 2).tolist()
-
-
-def _list_of(check: Callable[[str, Any], Any]) -> Callable[[str, Any], list[Any]]:
-    def check_all(name: str, value: Any) -> list[Any]:
-        if not isinstance(value, list | tuple):
-            raise InputError(f"{name} takes a list, not {short(value)}; put its parts into a list")
-        return [check(name, part) for part in value]
-
-    return check_all
-
-
-def _range(name: str, value: Any) -> list[float]:
-    (bounds,) = _pairs(name, [value])
-    if bounds[0] >= bounds[1]:
-        raise InputError(f"{name} takes [low, high], not {short(value)}; make low the smaller one")
-    return bounds
-
-
-def _shape(name: str, value: Any) -> dict[str, Any]:
-    known = isinstance(value, dict) and value.keys() == {"kind", "role", "points", "radius"}
-    if not known or value["kind"] not in ("disc", "dots", "path", "join") or value["role"] not in theme.ROLES:
-        raise InputError(f"{name} takes what disc, dots and path make, not {short(value)}; make it with those")
-    ((radius, _),) = _pairs(f"a radius in {name}", [[value["radius"], 0]])
-    return value | {"points": _pairs(name, value["points"]), "radius": radius}
-
-
-def disc(role: str, x: float, y: float, radius: float) -> dict[str, Any]:
-    """A filled disc for the pad's background, such as the tree.
-
-    Args:
-        role: a name in `theme.ROLES`.
-        x: centre, in data units.
-        y: centre, in data units.
-        radius: in units of x.
-
-    Returns:
-        a shape.
-    """
-    return {"kind": "disc", "role": role, "points": [[x, y]], "radius": radius}
-
-
-def dots(role: str, points: Any) -> dict[str, Any]:
-    """Marks for the pad's background or for the truth.
-
-    Args:
-        role: a name in `theme.ROLES`.
-        points: (n, 2) x and y in data units.
-
-    Returns:
-        a shape.
-    """
-    return {"kind": "dots", "role": role, "points": points, "radius": 0}
-
-
-def path(role: str, points: Any) -> dict[str, Any]:
-    """A polyline for the pad's background or for the truth.
-
-    Args:
-        role: a name in `theme.ROLES`.
-        points: (n, 2) x and y in data units.
-
-    Returns:
-        a shape.
-    """
-    return {"kind": "path", "role": role, "points": points, "radius": 0}
 
 
 class DrawingPad(anywidget.AnyWidget):
@@ -129,8 +54,8 @@ class DrawingPad(anywidget.AnyWidget):
         label: what the pad is for, one line; its name for a screen reader.
         x_label: words at the x axis; an axis without words is not drawn.
         y_label: words at the y axis.
-        width: greatest width in pixels.
-        height: height in pixels at that width.
+        width: greatest width in pixels, at least 100.
+        height: height in pixels at that width, at least 100.
 
     Raises:
         InputError: for points, ranges and shapes that are not what they should be.
@@ -140,14 +65,14 @@ class DrawingPad(anywidget.AnyWidget):
     _css = theme.CSS
     _roles = traitlets.Dict({name: asdict(role) for name, role in theme.ROLES.items()}).tag(sync=True)
 
-    points = _Plain(_pairs, [])
-    strokes = _Plain(_list_of(_pairs), [])
+    points = _Plain(plain_pairs, [])
+    strokes = _Plain(plain_polylines, [])
     mode = traitlets.Enum(["points", "strokes"], "points").tag(sync=True)
-    x_range = _Plain(_range, [0.0, 1.0])
-    y_range = _Plain(_range, [0.0, 1.0])
+    x_range = _Plain(plain_range, [0.0, 1.0])
+    y_range = _Plain(plain_range, [0.0, 1.0])
     equal = traitlets.Bool(True).tag(sync=True)
-    background = _Plain(_list_of(_shape), [])
-    truth = _Plain(_list_of(_shape), [])
+    background = _Plain(plain_shapes, [])
+    truth = _Plain(plain_shapes, [])
     caption = traitlets.Unicode().tag(sync=True)
     max_points = traitlets.Int(100, min=1).tag(sync=True)
     label = traitlets.Unicode("Drawing pad").tag(sync=True)
@@ -176,19 +101,21 @@ class DrawingPad(anywidget.AnyWidget):
         """
         return [np.array(stroke, dtype=np.float64).reshape(-1, 2) for stroke in self.strokes]
 
-    def reveal(self, *shapes: dict[str, Any], join: bool = False, caption: str = "") -> None:
+    def reveal(self, *shapes: Shape, join: bool = False, caption: str = "") -> None:
         """Lay the truth over the prediction.
 
         Args:
             shapes: made by `disc`, `dots` and `path`.
             join: draw a thin line from each predicted point to the point of the same index in the first shape.
             caption: words below the pad, such as "mean distance 0.12".
+
+        Raises:
+            InputError: for shapes that are not what they should be.
         """
-        truth = [_shape("truth", shape) for shape in shapes]
-        pairs = zip(self.points, truth[0]["points"], strict=False) if join and truth else ()
-        joins = [{"kind": "join", "role": "data", "points": pair, "radius": 0} for pair in pairs]
+        truth = plain_shapes("truth", shapes)
+        threads = joins(self.points, truth[0]["points"]) if join and truth else []
         with self.hold_sync():
-            self.truth, self.caption = joins + truth, caption
+            self.truth, self.caption = threads + truth, caption
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the pad as JSON; whoever reads the file sees the old drawing or the new one, never a half.
@@ -207,7 +134,7 @@ class DrawingPad(anywidget.AnyWidget):
             partial.replace(target)
         except OSError as error:
             partial.unlink(missing_ok=True)
-            raise InputError(f"cannot write the drawing {target}: {error.strerror}; choose another file") from error
+            raise InputError(f"cannot write the drawing {target}: {error.strerror}; name another file") from error
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> DrawingPad:

@@ -17,8 +17,25 @@ import plotly.graph_objects as go
 CSS = Path(__file__).with_name("theme.css")
 TEXT = "#1f1f1f"
 GRID = "rgba(128, 128, 128, 0.25)"
-FONT_SIZE = 13
-CLEAR = "rgba(0, 0, 0, 0)"
+_CLEAR = "rgba(0, 0, 0, 0)"
+_AXIS = {
+    "gridcolor": GRID,
+    "zeroline": False,
+    "fixedrange": True,  # a drag scrolls the page; a picture that is zoomed by mistake is lost
+    "title": {"font": {"size": 13}, "standoff": 8},
+}
+QUIET = go.layout.Template(
+    layout={
+        "font": {"size": 13, "color": TEXT, "family": "system-ui, sans-serif"},
+        "paper_bgcolor": _CLEAR,
+        "plot_bgcolor": _CLEAR,
+        "showlegend": False,
+        "dragmode": False,
+        "hovermode": "closest",
+        "xaxis": _AXIS,
+        "yaxis": _AXIS,
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -47,7 +64,7 @@ ROLES = {
 }
 
 
-def line(role: str, x: Any, y: Any, label: str = "", at: int = -1, **kwargs: Any) -> go.Scatter:
+def line(role: str, x: Any, y: Any, label: str = "", at: Any = -1, **kwargs: Any) -> go.Scatter:
     """A line in a role's look, named where it can be read.
 
     Args:
@@ -142,10 +159,8 @@ def layout(
     Returns:
         a layout for `go.Figure(traces, layout(…))`.
     """
-    axis = {"showgrid": axes, "showticklabels": axes, "gridcolor": GRID, "zeroline": False, "fixedrange": True}
-    axis |= {"title_font_size": FONT_SIZE} | ({"constrain": "domain"} if equal else {})
-    quiet = go.Layout(template="none", height=height, showlegend=False, dragmode=False, hovermode="closest")
-    quiet.update(paper_bgcolor=CLEAR, plot_bgcolor=CLEAR, xaxis=axis | {"range": x}, yaxis=axis | {"range": y})
-    quiet.font = {"size": FONT_SIZE, "color": TEXT, "family": "system-ui, sans-serif"}
-    quiet.margin = {"l": 56, "r": 16, "t": 16, "b": 44} if axes else {"l": 8, "r": 8, "t": 8, "b": 8}
-    return quiet.update(yaxis_scaleanchor="x" if equal else None).update(**kwargs)
+    axis: dict[str, Any] = {} if axes else {"showgrid": False, "showticklabels": False}
+    axis |= {"constrain": "domain"} if equal else {}
+    edges = {"l": 56, "r": 16, "t": 16, "b": 44} if axes else {"l": 8, "r": 8, "t": 8, "b": 8}
+    quiet = go.Layout(template=QUIET, height=height, margin=edges, yaxis_scaleanchor="x" if equal else None)
+    return quiet.update(xaxis=axis | {"range": x}, yaxis=axis | {"range": y}).update(**kwargs)
