@@ -235,7 +235,7 @@ def set_up(extra):
         STAMP.unlink()
     say("installing, which takes some minutes; what pip prints goes to setup.log")
     install_torch(build)
-    say("downloading the other packages, about 0.3 GB")
+    say("downloading the other packages, about 0.1 GB")
     install(["-e", f".[{extra}]"])
     if extra == "test":
         provide_chromium()
