@@ -1,0 +1,89 @@
+"""Lessons with their solutions, and with answers that people typically give, in one running kernel."""
+
+import pytest
+
+from tests.lessons import LESSONS, answerable, read, run, running
+
+each_lesson = pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+
+COMPLETE_01 = "def noised(x0, noise, t, betas):\n    "
+TRANSFER_01 = "def my_alphas_cumprod(T):\n    "
+
+# exercise -> (answer, what the learner reads)
+WRONG = {
+    "01.predict": [
+        ("pad.points = [[-0.8, 0], [0.8, 0], [0, 0.9]]", "you left them where the data is"),
+        ("pad.points = [[-0.2, 0], [0.2, 0], [0, 0.225]]", "you shrank by ᾱ"),
+        ("pad.points = [[0, 0], [0, 0], [0, 0]]", "mean distance"),
+        ("pad.points = [[0.4, 0]]", "drop 2 more points"),
+        ("pad = 3", "AttributeError"),
+    ],
+    "01.complete": [
+        (COMPLETE_01 + "pass", "returns nothing"),
+        (COMPLETE_01 + "return x0", "fresh inputs come out wrong"),
+        (COMPLETE_01 + "return 0.5 * x0 + 0.5 * noise", "fresh inputs come out wrong"),
+        (COMPLETE_01 + "a = 1 - betas[t]\n    return a.sqrt() * x0 + (1 - a).sqrt() * noise", "alpha_bar"),
+        (COMPLETE_01 + "a = (1 - betas).cumprod(0)[t]\n    return a * x0 + (1 - a) * noise", "root"),
+        (COMPLETE_01 + "a = (1 - betas).cumprod(0)[t - 1]\n    return a.sqrt() * x0 + (1 - a).sqrt() * noise", "wrong"),
+        (COMPLETE_01 + "a = (1 - betas[:10]).prod()\n    return a.sqrt() * x0 + (1 - a).sqrt() * noise", "5 of 5"),
+        (COMPLETE_01 + "a = (1 - betas).cumprod(0)[t]\n    return a.sqrt() * noise + (1 - a).sqrt() * x0", "wrong"),
+        (COMPLETE_01 + "return (x0 + noise)[0]", "the shape is"),
+        (COMPLETE_01 + "return x0 / 0 * 0", "no finite number"),
+        (COMPLETE_01 + "return x0 + nosie", "NameError at your line `return x0 + nosie`"),
+        (COMPLETE_01 + "return 'done'", "returns str"),
+        ("noised = 4", "asks for a function"),
+    ],
+    "01.debug": [
+        ("answer = 'wrong_sign'", "compare the two curves"),
+        ("answer = 'alpha_for_alpha_bar'", "compare the two curves"),
+        ("answer = 'typo'", "not among the suspects"),
+        ("answer = None", "choose one of"),
+        ("answer = torch.ones(2)", "not among the suspects"),
+    ],
+    "01.transfer": [
+        (TRANSFER_01 + "pass", "returns nothing"),
+        (TRANSFER_01 + "return torch.linspace(1, 0, T)", "strictly between 0 and 1"),
+        (TRANSFER_01 + "return torch.linspace(0.01, 0.99, T)", "does not fall"),
+        (TRANSFER_01 + "return torch.linspace(0.99, 0.3, T)", "is left at the last step"),
+        (TRANSFER_01 + "return torch.linspace(0.99, 0.005, 50)", "the shape is (50,)"),
+        (TRANSFER_01 + "return NoiseSchedule(T, 'linear').alphas_cumprod", "is left at the last step"),
+        (TRANSFER_01 + "return 0.5 ** torch.arange(1, T + 1).clamp(max=60)", "does not fall"),
+        (TRANSFER_01 + "return torch.linspace(0.1, 0.001, T)", "at once"),
+        (TRANSFER_01 + "return [0.5] * T", "does not fall"),
+    ],
+}
+
+
+@each_lesson
+def test_with_its_solutions_every_check_says_solved(path):
+    notebook = read(path)
+    found = {one.index: one for one in answerable(notebook)}
+    with running(notebook) as client:
+        for index, cell in enumerate(notebook.cells):
+            if cell.cell_type == "code":
+                one = found.get(index)
+                text = run(client, index, f"{one.solution}\n{one.check}" if one else None)
+                assert one is None or text.startswith("Solved: "), text
+
+
+@each_lesson
+def test_as_shipped_every_check_says_not_yet(path):
+    notebook = read(path)
+    for one in answerable(notebook):
+        assert notebook.cells[one.index].outputs[0].text.startswith("Not yet: "), one.name
+
+
+@each_lesson
+def test_wrong_answers_are_rejected_with_words_that_are_true(path):
+    notebook = read(path)
+    found = answerable(notebook)
+    assert all(len(WRONG[one.name]) >= 5 for one in found)
+    with running(notebook) as client:
+        for index, cell in enumerate(notebook.cells):
+            if cell.cell_type == "code":
+                run(client, index)
+        for one in found:
+            for answer, words in WRONG[one.name]:
+                text = run(client, one.index, f"{answer}\n{one.check}")
+                assert text.startswith(("Not solved: ", "Not yet: ")), (answer, text)
+                assert words in text, (answer, text)
