@@ -11,9 +11,11 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 from nbformat import NotebookNode
+from traitlets.config import Config
 
 ROOT = Path(__file__).resolve().parent.parent
 LESSONS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+ENCRYPTED = Config(KernelManager={"transport_encryption": "auto"})  # or every kernel warns
 CHECK = re.compile(r'^check\("(\d\d\.\w+)", .*\)$', re.MULTILINE)
 FOLDED_SOLUTION = re.compile(r"<summary>Solution</summary>\s*```python\n(.*?)```", re.DOTALL)
 
@@ -54,7 +56,7 @@ def text_of(cell: NotebookNode) -> str:
 @contextmanager
 def running(notebook: NotebookNode) -> Iterator[NotebookClient]:
     """A fresh kernel for the cells of a notebook."""
-    client = NotebookClient(notebook, timeout=120, kernel_name="python3")
+    client = NotebookClient(notebook, timeout=120, kernel_name="python3", config=ENCRYPTED)
     with client.setup_kernel(cwd=str(ROOT / "notebooks")):
         yield client
 

@@ -1,0 +1,79 @@
+"""How a lesson starts: one call, the same in every lesson."""
+
+from __future__ import annotations
+
+import importlib
+import os
+
+import ipywidgets
+import torch
+from IPython.display import display
+
+from dilviz.course import progress
+from dilviz.course.check import exercises
+from dilviz.diffusion import resolve_device
+from dilviz.errors import InputError
+
+LESSONS = {"01": "lesson_01"}
+
+# A still stands where no widget can show; where this one shows, the live picture follows.
+NO_STILLS = "<style>.jp-RenderedMarkdown img[src*='stills/'] {display: none}</style>"
+
+
+class Progress(ipywidgets.HTML):
+    """What has been solved of a lesson; it follows the checks.
+
+    Args:
+        lesson: "01".
+        note: words behind it.
+    """
+
+    def __init__(self, lesson: str, note: str = "") -> None:
+        super().__init__()
+        self.lesson, self.note = lesson, note
+        self.add_class("dilviz")
+        self.refresh()
+        progress.WATCHERS.add(self)
+
+    def refresh(self) -> None:
+        """Show what has been solved by now."""
+        todo, done = exercises(self.lesson), progress.solved()
+        count = sum(one.name in done for one in todo)
+        left = sum(one.minutes for one in todo if one.name not in done)
+        marks = " ".join(("●" if one.name in done else "○") + "&nbsp;" + one.name.split(".")[1] for one in todo)
+        rest = f"about {left} min of exercises left" if left else "all solved"
+        self.value = f"{count} of {len(todo)} solved, {rest} &nbsp; {marks} {self.note}"
+
+    def __repr__(self) -> str:
+        # What one learner has solved is no part of the lesson, so the text that is compared leaves it out.
+        return f"Progress of lesson {self.lesson}"
+
+
+def start(lesson: str) -> None:
+    """Begin a lesson: one thread, the device, the exercises, and what has been solved so far.
+
+    Args:
+        lesson: its number, "01".
+
+    Raises:
+        InputError: no such lesson.
+    """
+    if lesson not in LESSONS:
+        raise InputError(f"there is no lesson {lesson!r}; there are {', '.join(LESSONS)}.")
+    os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
+    # Small networks lose by a second thread, and one thread gives the same numbers on every run.
+    torch.set_num_threads(1)
+    importlib.import_module(f"dilviz.course.{LESSONS[lesson]}")
+    display(Progress(lesson, f"<br>torch {torch.__version__} on {resolve_device()}, one thread{NO_STILLS}"))
+
+
+def show_progress(lesson: str) -> Progress:
+    """What has been solved of a lesson so far.
+
+    Args:
+        lesson: "01".
+
+    Returns:
+        A widget that says so.
+    """
+    return Progress(lesson)
