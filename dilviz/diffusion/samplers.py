@@ -194,7 +194,7 @@ class Sampler:
             if trace:
                 xs.append(x)
                 x0s.append(x0)
-        return Trace(torch.stack(xs), torch.stack(x0s), plan.timesteps) if trace else x
+        return Trace(torch.stack(xs), torch.stack(x0s), plan.timesteps.clone()) if trace else x
 
 
 ddpm, ddim, dpm_solver = Sampler(ddpm_update), Sampler(ddim_update), Sampler(dpm_solver_update)
@@ -239,7 +239,8 @@ def inference_timesteps(
         return torch.arange(n - 1, -1, -1, dtype=torch.float64) * (T // n)
     if timestep_spacing == "linspace":
         return torch.from_numpy(np.linspace(0, T - 1, n).round()[::-1].copy())
-    return torch.from_numpy(np.round(T - np.arange(n) * (T / n)) - 1)
+    # An arange over floats may go one entry too far.
+    return torch.from_numpy(np.arange(T, 0, -T / n).round()[:n] - 1)
 
 
 @dataclass(frozen=True)

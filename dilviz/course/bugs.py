@@ -1,0 +1,199 @@
+"""Mistakes that everybody makes once: planted to be found in a picture, and each caught by a test.
+
+Read on only when you have found the bug that you are looking for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from dilviz.diffusion import NoiseSchedule, ddpm, denoisers, samplers, schedule
+from dilviz.imitation.scaling import MinMax
+
+
+@dataclass(frozen=True)
+class Bug:
+    """A mistake, and how to make it.
+
+    Args:
+        name: its key in `BUGS`.
+        title: what is wrong, in a few words.
+        says: one sentence, the diagnosis: what is wrong and what one sees of it.
+        caught_by: the test that it turns red, "file::test".
+        patches: (owner, attribute, wrong value), for a module, class or object.
+    """
+
+    name: str
+    title: str
+    says: str
+    caught_by: str
+    patches: tuple[tuple[Any, str, Any], ...]
+
+    @contextmanager
+    def planted(self) -> Iterator[None]:
+        """Within, dilviz has this bug; afterwards it is well again, whatever happened.
+
+        Returns:
+            A context manager.
+        """
+        right = [(owner, attribute, vars(owner)[attribute]) for owner, attribute, _ in self.patches]
+        try:
+            for owner, attribute, wrong in self.patches:
+                setattr(owner, attribute, wrong)
+            yield
+        finally:
+            for owner, attribute, value in right:
+                setattr(owner, attribute, value)
+
+
+# The way in
+
+
+def _alpha(self: NoiseSchedule, t: Any) -> Tensor:
+    alpha = 1 - self.betas  # wanted: the product of these up to t
+    return torch.cat([torch.ones(1), alpha])[torch.as_tensor(t).long() + 1]
+
+
+def _lost_square_root(self: NoiseSchedule, x0: Tensor, noise: Tensor, t: Any) -> Tensor:
+    alpha_bar = self._at(t, x0)
+    return (alpha_bar.sqrt() * x0 + (1 - alpha_bar) * noise).to(x0.dtype)  # wanted: (1 - alpha_bar).sqrt()
+
+
+def _t_off_by_one(self: NoiseSchedule, x0: Tensor, noise: Tensor, t: Any) -> Tensor:
+    return _add_noise(self, x0, noise, torch.as_tensor(t) - 1)  # as if the first t were 1
+
+
+_add_noise = NoiseSchedule.add_noise
+_too_short = dict.fromkeys(schedule.BETA_SCHEDULES, schedule.BETA_SCHEDULES["linear"])
+
+# The network
+
+
+def _no_time_embedding(t: Tensor, dim: int = denoisers.TIME_DIM, max_period: float = 1e4) -> Tensor:
+    return torch.zeros(len(t), dim, device=t.device)
+
+
+def _as_it_is(self: MinMax, values: Tensor) -> Tensor:
+    return values
+
+
+# The way back
+
+
+def _noise_at_last_step(alpha_bar_t: Tensor, alpha_bar_s: Tensor) -> samplers.Update:
+    step = samplers.ddpm_update(alpha_bar_t, alpha_bar_s)
+    return replace(step, noise=torch.cat([step.noise[:-1], (1 - alpha_bar_t[-1:]).sqrt()]))  # wanted: 0 at the end
+
+
+def _doubled_variance(alpha_bar_t: Tensor, alpha_bar_s: Tensor) -> samplers.Update:
+    step = samplers.ddpm_update(alpha_bar_t, alpha_bar_s)
+    return replace(step, noise=2**0.5 * step.noise)
+
+
+def _wrong_sign(prediction_type: str, plan: Any) -> Callable[[Tensor, Tensor, int], Tensor]:
+    estimate = _estimator(prediction_type, plan)
+    return (lambda noise, x, i: estimate(-noise, x, i)) if prediction_type == "epsilon" else estimate
+
+
+def _to_x0_with_wrong_sign(self: NoiseSchedule, output: Tensor, xt: Tensor, t: Any, prediction_type: str) -> Tensor:
+    return _to_x0(self, -output if prediction_type == "epsilon" else output, xt, t, prediction_type)
+
+
+def _clip_too_tight(self: samplers.Sampler, *args: Any, **options: Any) -> Any:
+    return _sample(self, *args, **options | {"clip": 0.5})
+
+
+_estimator, _to_x0, _sample = samplers._estimator, NoiseSchedule.to_x0, samplers.Sampler.__call__
+
+
+BUGS: dict[str, Bug] = {
+    bug.name: bug
+    for bug in [
+        Bug(
+            "alpha_for_alpha_bar",
+            "alpha where alpha_bar belongs",
+            "x_t is made with the alpha of a single step instead of the product of all steps up to t, so that the data "
+            "hardly fades and the last x_t is not noise.",
+            "test_schedule.py::test_alpha_bar_is_the_product_of_one_minus_beta_to_the_last_digits",
+            (
+                (NoiseSchedule, "alpha_bar", _alpha),
+                (samplers, "_plan", samplers._plan.__wrapped__),  # not those that were worked out before
+            ),
+        ),
+        Bug(
+            "lost_square_root",
+            "a lost square root",
+            "The noise is scaled by 1 - alpha_bar instead of its square root, so that the cloud shrinks midway "
+            "and its variance is not alpha_bar Var[x_0] + 1 - alpha_bar.",
+            "test_schedule.py::test_the_variance_of_noised_data_follows_its_law",
+            ((NoiseSchedule, "add_noise", _lost_square_root),),
+        ),
+        Bug(
+            "t_off_by_one",
+            "t counted from one",
+            "Every x_t has the noise of t - 1, so that at t = 0 the data is still clean and the network hears of "
+            "noise that is not there.",
+            "test_schedule.py::test_the_first_time_is_already_noisy",
+            ((NoiseSchedule, "add_noise", _t_off_by_one),),
+        ),
+        Bug(
+            "linear_schedule_too_short",
+            "a linear schedule with too few steps",
+            "The betas of a linear schedule are meant for 1000 steps: with 50 of them more than half of the signal is "
+            "left at the end, while sampling starts from pure noise.",
+            "test_schedule.py::test_the_default_schedule_drowns_the_data_at_any_length",
+            ((schedule, "BETA_SCHEDULES", _too_short),),
+        ),
+        Bug(
+            "no_time_embedding",
+            "a network that does not know the time",
+            "The network is not told t and gives the same answer at every noise level, so that samples stay blurred.",
+            "test_denoisers.py::test_the_answer_depends_on_the_time",
+            ((denoisers, "time_embedding", _no_time_embedding),),
+        ),
+        Bug(
+            "unscaled_data",
+            "data in its own units",
+            "The data was not scaled to [-1, 1] before training, so that the noise does not drown it and the clip cuts "
+            "the samples off at 1.",
+            "test_training.py::test_data_in_units_of_its_own_is_learned_after_scaling",
+            ((MinMax, "scale", _as_it_is), (MinMax, "unscale", _as_it_is)),
+        ),
+        Bug(
+            "noise_at_last_step",
+            "noise after the last step",
+            "The step to clean adds noise as all others do, so that every sample ends as a small cloud around where it "
+            "should be.",
+            "test_samplers.py::test_the_last_x_is_the_last_estimate_exactly",
+            ((ddpm, "update", _noise_at_last_step),),
+        ),
+        Bug(
+            "doubled_variance",
+            "twice the variance",
+            "DDPM adds noise of twice the posterior's variance, so that samples scatter too widely around the data.",
+            "test_samplers.py::test_a_ddpm_step_is_a_draw_from_the_posterior",
+            ((ddpm, "update", _doubled_variance),),
+        ),
+        Bug(
+            "wrong_sign",
+            "noise added where it should be taken away",
+            "The estimate of x_0 adds the predicted noise to x_t instead of taking it away, so that every step leads "
+            "away from the data, to the edge of the clip.",
+            "test_schedule.py::test_each_kind_of_output_tells_the_clean_point_and_the_noise",
+            ((samplers, "_estimator", _wrong_sign), (NoiseSchedule, "to_x0", _to_x0_with_wrong_sign)),
+        ),
+        Bug(
+            "clip_too_tight",
+            "a clip inside the data's range",
+            "The estimate of x_0 is clipped to half of the data's range, so that samples never reach its outer half.",
+            "test_samplers.py::test_samples_reach_the_whole_range_of_the_data",
+            ((samplers.Sampler, "__call__", _clip_too_tight),),
+        ),
+    ]
+}
