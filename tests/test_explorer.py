@@ -39,11 +39,6 @@ class Curve(Explorer):
         return go.Figure([theme.line("diffusion", [0, 1, 2], data)], theme.layout(x=(0, 2), y=(0, 200)))
 
 
-def drawn(explorer):
-    """The y that the browser is sent."""
-    return go.Figure(explorer.plot.figure).data[0].y
-
-
 def test_the_state_is_plain_and_in_order():
     assert list(Curve().state().items()) == [("n", 1), ("offset", 0.5), ("kind", "up")]
 
