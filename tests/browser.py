@@ -13,13 +13,14 @@ import json
 import os
 import secrets
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from urllib.error import URLError
 from urllib.request import urlopen
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -55,6 +56,13 @@ def copy_course(to: Path) -> Path:
     return to
 
 
+def unused_port() -> int:
+    """A port that the system gives out to nobody else for a while."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 class Lab:
     """An isolated JupyterLab that serves `root`: it reads and writes no file of the user's."""
 
@@ -63,13 +71,14 @@ class Lab:
         self.token = secrets.token_hex(8)
 
     def __enter__(self) -> "Lab":
-        from dilviz.lab import free_port, server_arguments
+        from dilviz.lab import server_arguments
 
-        self.port = free_port(18_888)
+        self.port, self.contexts = unused_port(), []
         self.home = tempfile.TemporaryDirectory(prefix="dilviz-lab-", ignore_cleanup_errors=True)
         self.log = open(Path(self.home.name, "server.log"), "w+", encoding="utf-8")
         arguments = server_arguments(self.root, "", self.port, browser=False)
         ours = [f"--IdentityProvider.token={self.token}", "--LabApp.expose_app_in_browser=True"]
+        ours += ["--ServerApp.port_retries=0"]  # on another port than asked for, nobody would find it
         self.server = subprocess.Popen(
             [sys.executable, "-m", "jupyterlab", *arguments, *ours],
             env=self._environment(),
@@ -81,9 +90,12 @@ class Lab:
         return self
 
     def __exit__(self, *_) -> None:
+        for context in self.contexts:
+            context.close()
         self.server.terminate()
         self.server.wait(30)
         self.log.close()
+        self.said = Path(self.log.name).read_text(encoding="utf-8")
         self.home.cleanup()
 
     def _environment(self) -> dict[str, str]:
@@ -104,24 +116,28 @@ class Lab:
         return {**os.environ, **server_environment(), **folders, **self.extra}
 
     def _wait_until_up(self) -> None:
-        while self.server.poll() is None:
+        deadline = time.monotonic() + READY_MS / 1000
+        while self.server.poll() is None and time.monotonic() < deadline:
             try:
                 with urlopen(f"http://127.0.0.1:{self.port}/api/status?token={self.token}", timeout=5):
                     return
-            except (URLError, OSError):
-                # The server gives no sign that it is about to listen; waiting on its process sets the pace.
-                try:
+            except OSError:  # not listening yet; waiting on its process sets the pace
+                with suppress(subprocess.TimeoutExpired):
                     self.server.wait(0.1)
-                except subprocess.TimeoutExpired:
-                    continue
-        raise RuntimeError("JupyterLab did not start:\n" + Path(self.home.name, "server.log").read_text())
+        self.__exit__()
+        raise RuntimeError(f"JupyterLab did not start:\n{self.said}")
 
     def open(self, browser, notebook: str, *, width: int = 1280, height: int = 900) -> "Notebook":
         """Opens a notebook, given by its path below `root`, and waits until its kernel is idle."""
-        page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=self.theme)
+        # A context of its own: cookies of another server must not reach this one.
+        context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=self.theme)
+        self.contexts.append(context)
+        page = context.new_page()
         page.set_default_timeout(READY_MS)
         self._set_theme()
-        page.goto(f"http://127.0.0.1:{self.port}/lab/workspaces/w{secrets.token_hex(4)}/tree/{notebook}?token={self.token}")
+        page.goto(
+            f"http://127.0.0.1:{self.port}/lab/workspaces/w{secrets.token_hex(4)}/tree/{notebook}?token={self.token}"
+        )
         return Notebook(page)
 
     def _set_theme(self) -> None:
@@ -135,6 +151,11 @@ IDLE = """() => {
   const session = window.jupyterapp?.shell?.currentWidget?.sessionContext;
   const kernel = session?.session?.kernel;
   return !!(session?.isReady && kernel?.connectionStatus === "connected" && kernel?.status === "idle");
+}"""
+# Not awaited here: where the kernel dies the promise is never kept, and `evaluate` knows no limit.
+RUN_ALL = """() => {
+  window.ranAll = false;
+  jupyterapp.commands.execute("notebook:run-all-cells").finally(() => { window.ranAll = true; });
 }"""
 CELLS = """() => jupyterapp.shell.currentWidget.content.model.sharedModel.toJSON().cells"""
 FIGURES = """(name) => [...document.querySelectorAll(".js-plotly-plot")].map(
@@ -156,7 +177,8 @@ class Notebook:
 
     def run_all(self) -> None:
         """Runs every cell and waits for the last; a cell that raises stops the run."""
-        self.page.evaluate("() => jupyterapp.commands.execute('notebook:run-all-cells')")
+        self.page.evaluate(RUN_ALL)
+        self.page.wait_for_function("() => window.ranAll")
         self.wait_idle()
 
     def cells(self) -> list[dict]:

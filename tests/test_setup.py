@@ -236,7 +236,7 @@ def have_cpu_build(clone, **more):
 def test_lab_installs_once_and_starts_at_once_the_second_time(clone):
     clone.make_venv()
     have_cpu_build(clone)
-    first = clone.make("lab", 'ARGS=--lesson 01 --no-browser', f"PYTHON={clone.python()}")
+    first = clone.make("lab", "ARGS=--lesson 01 --no-browser", f"PYTHON={clone.python()}")
     assert first.returncode == 0, first.stderr
     assert first.stdout.endswith("dilviz lab --lesson 01 --no-browser\n")
     assert f"downloading PyTorch {TORCH}, CPU build, about 0.2 GB" in first.stdout
