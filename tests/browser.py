@@ -63,6 +63,19 @@ def unused_port() -> int:
         return probe.getsockname()[1]
 
 
+def wait_until_up(url: str, server: subprocess.Popen) -> None:
+    """Waits until the server answers at `url`; its process ending, or the longest wait, ends this."""
+    deadline = time.monotonic() + READY_MS / 1000
+    while server.poll() is None and time.monotonic() < deadline:
+        try:
+            with urlopen(url, timeout=5):
+                return
+        except OSError:  # not listening yet; waiting on its process sets the pace
+            with suppress(subprocess.TimeoutExpired):
+                server.wait(0.1)
+    raise RuntimeError(f"nothing answers at {url}")
+
+
 class Lab:
     """An isolated JupyterLab that serves `root`: it reads and writes no file of the user's."""
 
@@ -86,7 +99,11 @@ class Lab:
             stdout=self.log,
             stderr=self.log,
         )
-        self._wait_until_up()
+        try:
+            wait_until_up(f"http://127.0.0.1:{self.port}/api/status?token={self.token}", self.server)
+        except RuntimeError as error:
+            self.__exit__()
+            raise RuntimeError(f"JupyterLab did not start:\n{self.said}") from error
         return self
 
     def __exit__(self, *_) -> None:
@@ -114,18 +131,6 @@ class Lab:
             )
         }
         return {**os.environ, **server_environment(), **folders, **self.extra}
-
-    def _wait_until_up(self) -> None:
-        deadline = time.monotonic() + READY_MS / 1000
-        while self.server.poll() is None and time.monotonic() < deadline:
-            try:
-                with urlopen(f"http://127.0.0.1:{self.port}/api/status?token={self.token}", timeout=5):
-                    return
-            except OSError:  # not listening yet; waiting on its process sets the pace
-                with suppress(subprocess.TimeoutExpired):
-                    self.server.wait(0.1)
-        self.__exit__()
-        raise RuntimeError(f"JupyterLab did not start:\n{self.said}")
 
     def open(self, browser, notebook: str, *, width: int = 1280, height: int = 900) -> "Notebook":
         """Opens a notebook, given by its path below `root`, and waits until its kernel is idle."""

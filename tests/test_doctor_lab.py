@@ -11,7 +11,7 @@ from urllib.request import urlopen
 
 import nbformat
 import pytest
-from browser import Lab
+from browser import Lab, wait_until_up
 
 from dilviz import assets, doctor, lab
 from dilviz.errors import InputError
@@ -135,8 +135,7 @@ def test_lab_serves_the_lesson_on_the_next_port_and_stops_at_ctrl_c(course):
         assert said.startswith(f"dilviz: port {port} is taken, so this is port ")
         url = next(line.strip() for line in server.stderr if line.strip().startswith("http://"))
         assert "/lab/tree/notebooks/05_behavioral_cloning.ipynb?token=" in url
-        with urlopen(url, timeout=30) as page:
-            assert page.status == 200
+        wait_until_up(url, server)  # the address is printed a moment before the server listens
         plugin = "/lab/api/settings/@jupyterlab/apputils-extension:notification"
         with urlopen(url.replace("/lab/tree/notebooks/05_behavioral_cloning.ipynb", plugin), timeout=30) as answer:
             news = json.load(answer)
