@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -216,3 +217,22 @@ def test_an_error_in_a_cell_is_seen(browser, tmp_path):
         lesson.run_all()
         assert lesson.errors() == ["ZeroDivisionError: division by zero"]
         assert lesson.text(1) == ""
+
+
+@pytest.mark.parametrize(
+    ("ci", "outcome", "line"),
+    [
+        ("", "1 passed, 2 skipped", "2 browser tests were skipped: no Chromium starts here"),
+        ("true", "1 passed, 2 errors", ""),
+    ],
+)
+def test_without_a_chromium_browser_tests_are_skipped_and_counted_and_fail_on_ci(tmp_path, ci, outcome, line):
+    here = Path(__file__).parent
+    for name in ("conftest.py", "browser.py"):
+        shutil.copy(here / name, tmp_path / name)
+    (tmp_path / "test_it.py").write_text("def test_1(browser): ...\ndef test_2(browser): ...\ndef test_3(): ...\n")
+    nowhere = {"PATH": str(tmp_path), "PLAYWRIGHT_BROWSERS_PATH": str(tmp_path), "CI": ci}
+    pytest_here = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--rootdir", str(tmp_path), str(tmp_path)]
+    done = subprocess.run(pytest_here, env={**os.environ, **nowhere}, capture_output=True, text=True)
+    assert outcome in done.stdout.splitlines()[-1], done.stdout
+    assert line in done.stdout
