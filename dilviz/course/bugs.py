@@ -118,8 +118,8 @@ BUGS: dict[str, Bug] = {
         Bug(
             "alpha_for_alpha_bar",
             "alpha where alpha_bar belongs",
-            "x_t is made with the alpha of a single step instead of the product of all steps up to t, so that the data "
-            "hardly fades and the last x_t is not noise.",
+            "Each x_t is made with the alpha of a single step instead of the product of all steps up to t, so that the "
+            "data hardly fades and the last x_t is not noise.",
             "test_schedule.py::test_alpha_bar_is_the_product_of_one_minus_beta_to_the_last_digits",
             (
                 (NoiseSchedule, "alpha_bar", _alpha),
