@@ -22,7 +22,8 @@ from dilviz.diffusion import (
     training_steps,
 )
 from dilviz.diffusion.checkpoint import read_checkpoint, read_recipe, write_checkpoint
-from dilviz.diffusion.loop import Loop, learning_rate, mixing_table, sample_timesteps
+from dilviz.diffusion.loop import Loop, mixing_table
+from dilviz.diffusion.recipe import learning_rate, sample_timesteps
 from dilviz.errors import InputError
 from dilviz.imitation.scaling import MinMax
 

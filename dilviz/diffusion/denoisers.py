@@ -225,7 +225,7 @@ class ExactDenoiser:
         Args:
             xt: (B, horizon, dim) noisy data.
             t: (B,) or a single time, fractions allowed, at least 0.
-            cond: ignored; there for the common call.
+            cond: (B, cond_dim), there for the common call and not looked at.
 
         Returns:
             (B, horizon, dim), as `prediction_type` says.

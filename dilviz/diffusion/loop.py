@@ -6,18 +6,17 @@ one flat buffer while training lasts, so clipping, the optimiser and the moving 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from dilviz.diffusion.recipe import learning_rate, sample_timesteps
 from dilviz.diffusion.schedule import NoiseSchedule, check_prediction_type
 
 MAX_GRADIENT_NORM = 1.0
 WEIGHT_DECAY = 1e-6
-TIMESTEP_SAMPLING = ("uniform", "antithetic", "stratified")
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,16 @@ class Record:
 
 
 class Loop:
-    """One training: its buffers, its generator, and one step."""
+    """One training: its buffers, its generator, and one step.
+
+    Args:
+        denoiser: on the device; its parameters become views into one buffer until `finish`.
+        schedule: the noise.
+        data: (N, horizon, dim) clean data.
+        cond: (N, cond_dim) or None.
+        recipe: as `training_recipe` gives it.
+        device: where everything lives.
+    """
 
     def __init__(
         self,
@@ -142,7 +150,14 @@ class Loop:
         return {"weights": self.flat.detach(), "ema": self.ema, "loss_sum": self.loss_sum, **moments, **buffers}
 
     def state(self, records: list[Record]) -> dict[str, Tensor]:
-        """All that is needed to go on as if nothing had happened."""
+        """All that is needed to go on as if nothing had happened.
+
+        Args:
+            records: those so far; they are kept with it.
+
+        Returns:
+            Tensors by name, on the CPU.
+        """
         lines = [[r.step, r.loss, r.learning_rate] for r in records]
         return {
             **{name: tensor.to("cpu", copy=True) for name, tensor in self.tensors().items()},
@@ -152,20 +167,27 @@ class Loop:
         }
 
     def load(self, saved: dict[str, Tensor]) -> None:
-        """Take up such a state, in place: a captured graph keeps reading the same memory."""
+        """Take up such a state, in place: a captured graph keeps reading the same memory.
+
+        Args:
+            saved: as `state` gives it.
+        """
         for name, tensor in self.tensors().items():
             tensor.copy_(saved[name])
         self.generator.set_state(saved["generator"])
         self.step, self.logged_at = saved["progress"].tolist()
 
     def averaged_weights(self) -> _Swap:
-        """Within, the denoiser carries the averaged weights."""
+        """A context within which the denoiser carries the averaged weights."""
         return _Swap(self)
 
     def finish(self, home: torch.device) -> None:
         """Leave the denoiser with the averaged weights, memory of its own, and where it came from.
 
         Where another training has taken the denoiser over in the meantime, it is left alone.
+
+        Args:
+            home: the device that it came from.
         """
         buffer = self.flat.untyped_storage().data_ptr()
         mine = [p for p in self.denoiser.parameters() if p.untyped_storage().data_ptr() == buffer]
@@ -248,38 +270,3 @@ def mixing_table(schedule: NoiseSchedule, prediction_type: str) -> Tensor:
     one, zero = torch.ones_like(signal), torch.zeros_like(signal)
     target = {"epsilon": (zero, one), "sample": (one, zero), "v_prediction": (-sigma, signal)}[prediction_type]
     return torch.stack([signal, sigma, *target], dim=1)
-
-
-def sample_timesteps(how: str, T: int, size: int, random: Callable[..., Tensor]) -> Tensor:
-    """Times to train at, each as likely as any other.
-
-    Args:
-        how: "uniform", "antithetic" (t, then T-1-t) or "stratified" (one in each of `size` equal parts).
-        T: number of timesteps.
-        size: how many, B.
-        random: called as `random(torch.randint, T, (B,))` or `random(torch.rand, (B,))`.
-
-    Returns:
-        (B,) whole times, 0 to T-1.
-    """
-    if how == "uniform":
-        return random(torch.randint, T, (size,))
-    if how == "antithetic":
-        half = random(torch.randint, T, ((size + 1) // 2,))
-        return torch.cat([half, T - 1 - half])[:size]
-    offsets = random(torch.rand, (size,))
-    return ((torch.arange(size, device=offsets.device) + offsets) / size * T).long().clamp(max=T - 1)
-
-
-def learning_rate(step: int, recipe: dict) -> float:
-    """Linear warm-up, then a cosine to zero.
-
-    Args:
-        step: 0 to steps - 1.
-        recipe: with "lr", "warmup" and "steps".
-
-    Returns:
-        The rate of that step.
-    """
-    rise = min(1.0, (step + 1) / (recipe["warmup"] + 1))
-    return recipe["lr"] * rise * (1 + math.cos(math.pi * step / recipe["steps"])) / 2

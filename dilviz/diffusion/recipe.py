@@ -1,17 +1,18 @@
-"""What a training was asked to do: looked through before it starts, and kept in its checkpoints."""
+"""What a training is asked to do: looked through before it starts, and kept in its checkpoints."""
 
 from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
-from dilviz.diffusion.loop import TIMESTEP_SAMPLING
 from dilviz.diffusion.schedule import NoiseSchedule, check_prediction_type
 from dilviz.errors import InputError
 
+TIMESTEP_SAMPLING = ("uniform", "antithetic", "stratified")
 LEAST = {"steps": 1, "batch_size": 1, "warmup": 0, "checkpoint_every": 1}
 
 
@@ -61,6 +62,41 @@ def training_recipe(
         "data": fingerprint(data, cond),
         "device": device.type,
     }
+
+
+def sample_timesteps(how: str, T: int, size: int, random: Callable[..., Tensor]) -> Tensor:
+    """Times to train at, each as likely as any other.
+
+    Args:
+        how: "uniform", "antithetic" (t, then T-1-t) or "stratified" (one in each of `size` equal parts).
+        T: number of timesteps.
+        size: how many, B.
+        random: called as `random(torch.randint, T, (B,))` or `random(torch.rand, (B,))`.
+
+    Returns:
+        (B,) whole times, 0 to T-1.
+    """
+    if how == "uniform":
+        return random(torch.randint, T, (size,))
+    if how == "antithetic":
+        half = random(torch.randint, T, ((size + 1) // 2,))
+        return torch.cat([half, T - 1 - half])[:size]
+    offsets = random(torch.rand, (size,))
+    return ((torch.arange(size, device=offsets.device) + offsets) / size * T).long().clamp(max=T - 1)
+
+
+def learning_rate(step: int, recipe: dict) -> float:
+    """Linear warm-up, then a cosine to zero.
+
+    Args:
+        step: 0 to steps - 1.
+        recipe: with "lr", "warmup" and "steps".
+
+    Returns:
+        The rate of that step.
+    """
+    rise = min(1.0, (step + 1) / (recipe["warmup"] + 1))
+    return recipe["lr"] * rise * (1 + math.cos(math.pi * step / recipe["steps"])) / 2
 
 
 def fingerprint(*tensors: Tensor | None) -> str:

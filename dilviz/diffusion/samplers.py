@@ -41,7 +41,14 @@ class Trace:
 
 @dataclass(frozen=True)
 class Update:
-    """x_s = xt x_t + x0 x_0 + x0_before (x_0 of the step before) + noise z: one number of each per step, (n,)."""
+    """x_s = xt x_t + x0 x_0 + x0_before (x_0 of the step before) + noise z, z fresh from N(0, I).
+
+    Args:
+        xt: (n,) one number a step.
+        x0: (n,) likewise.
+        x0_before: (n,) likewise; 0 at the first step.
+        noise: (n,) likewise, at least 0.
+    """
 
     xt: Tensor
     x0: Tensor

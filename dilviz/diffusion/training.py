@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from dilviz.diffusion.checkpoint import check_writable, read_checkpoint, write_checkpoint
-from dilviz.diffusion.loop import Loop, Record, learning_rate
-from dilviz.diffusion.recipe import check_number, training_recipe
+from dilviz.diffusion.loop import Loop, Record
+from dilviz.diffusion.recipe import check_number, learning_rate, training_recipe
 from dilviz.diffusion.schedule import NoiseSchedule
 from dilviz.errors import InputError
 
