@@ -25,8 +25,11 @@ TORCH = re.search(r"(?m)^torch==(\S+)", (ROOT / "constraints.txt").read_text()).
 
 pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="no make here")
 
-# Runs a script in a Python whose machine differs as MACHINE says.
-PRETENDER = """#!{python}
+# Runs a script in a Python whose machine differs as MACHINE says. (A shebang has no room for a path with a space: to
+# the shell the second and third line are a command, to Python a string.)
+PRETENDER = """#!/bin/sh
+'''exec' "{python}" "$0" "$@"
+' '''
 import collections, importlib.util, os, platform, runpy, shutil, sys
 machine = {machine!r}
 free = machine.get("free_gb")
@@ -51,7 +54,9 @@ else:
 """
 
 # Stands for pip, uv and the like: writes its arguments down, and does what `behaviour.json` says.
-RECORDER = """#!{python}
+RECORDER = """#!/bin/sh
+'''exec' "{python}" "$0" "$@"
+' '''
 import json, pathlib, sys, time
 root = pathlib.Path({root!r})
 with open(root / "calls.jsonl", "a") as calls:
@@ -122,7 +127,9 @@ class Clone:
 
     def make(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess:
         environment = {"PATH": f"{self.tools}{os.pathsep}{os.environ['PATH']}", **environment}
-        clean = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MFLAGS", "TORCH", "PYTHON", "ARGS")}
+        # `make test` has its own variables, which the make inside it must not see.
+        ours = ("MAKEFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "MFLAGS", "TORCH", "PYTHON", "ARGS")
+        clean = {k: v for k, v in os.environ.items() if k not in ours}
         return subprocess.run(
             ["make", *arguments],
             cwd=self.root,
