@@ -20,7 +20,20 @@ FIRST_DEMONSTRATION_SEED = 2**31
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a policy of a task is trained by default; every field is an option of `dilviz train`."""
+    """How a policy of a task is trained by default; every field is an option of `dilviz train`.
+
+    Args:
+        demos: demonstrations, at least 1.
+        steps: gradient steps.
+        obs_horizon: observations that the policy sees.
+        pred_horizon: actions that it predicts.
+        action_horizon: actions that it executes before it looks again.
+        prediction_type: "epsilon", "sample" or "v_prediction".
+        num_train_timesteps: T of the schedule.
+        num_inference_steps: network passes a chunk.
+        width: units of a hidden layer.
+        depth: hidden layers.
+    """
 
     demos: int
     steps: int

@@ -156,7 +156,7 @@ def call(function: Any, *inputs: Any) -> Tensor:
         inputs: its arguments.
 
     Returns:
-        What it returned, as a tensor.
+        What it returned, as a tensor of the same shape.
 
     Raises:
         NotYet: it returns nothing.
@@ -180,7 +180,7 @@ class Case:
     Args:
         says: which input it is: "t = 7".
         inputs: of the learner's function.
-        right: the answer.
+        right: the answer, of any shape.
     """
 
     says: str

@@ -20,17 +20,40 @@ class Policy(Protocol):
     obs_horizon: int
 
     def act(self, observations: Tensor, generator: Generators = None) -> Tensor:
-        """(B, obs_horizon, obs_dim) -> (B, action_horizon, act_dim)."""
+        """Choose what to do next.
+
+        Args:
+            observations: (B, obs_horizon, obs_dim) in the environment's units, the newest last.
+            generator: one, or a list of one a row.
+
+        Returns:
+            (B, action_horizon, act_dim) in the environment's units.
+        """
 
 
 class Environments(Protocol):
     """Several copies of an environment, stepped together; a copy that is done is not stepped again."""
 
     def reset(self, seeds: Sequence[int]) -> np.ndarray:
-        """Start copy i from seed i: (B, obs_dim)."""
+        """Start copy i from seed i.
+
+        Args:
+            seeds: one a copy.
+
+        Returns:
+            The first observations, (B, obs_dim).
+        """
 
     def step(self, rows: np.ndarray, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Step the copies in rows: observations (b, obs_dim), rewards (b,), done (b,)."""
+        """Step some of the copies.
+
+        Args:
+            rows: (b,) which.
+            actions: (b, act_dim), one for each of them.
+
+        Returns:
+            Their observations (b, obs_dim), rewards (b,) and whether they are done (b,).
+        """
 
 
 class Task(Protocol):
@@ -39,10 +62,26 @@ class Task(Protocol):
     name: str
 
     def environments(self, count: int) -> Environments:
-        """Copies of the environment."""
+        """Copies of the environment.
+
+        Args:
+            count: how many.
+
+        Returns:
+            The copies, not yet reset.
+        """
 
     def judge(self, observations: np.ndarray, actions: np.ndarray, rewards: np.ndarray) -> tuple[bool, str]:
-        """Success and mode of one episode."""
+        """What an episode came to.
+
+        Args:
+            observations: (n, obs_dim).
+            actions: (n, act_dim).
+            rewards: (n,).
+
+        Returns:
+            Whether it succeeded, and which way it took.
+        """
 
 
 def rollout(policy: Policy, task: Task, seeds: Sequence[int]) -> Episodes:

@@ -40,7 +40,14 @@ QUIET = go.layout.Template(
 
 @dataclass(frozen=True)
 class Role:
-    """How one kind of thing looks: colour, dash and width of its lines, symbol of its marks."""
+    """How one kind of thing looks.
+
+    Args:
+        color: "#RRGGBB", of lines and marks.
+        dash: of its lines, as Plotly names it.
+        width: of its lines, in pixels.
+        symbol: of its marks, as Plotly names it.
+    """
 
     color: str
     dash: str
