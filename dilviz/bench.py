@@ -152,7 +152,7 @@ def fit() -> list[dict]:
     data, cond = draw_noise((5000, HORIZON, DIM)), draw_noise((5000, COND_DIM))
     recipe = {
         "steps": 100_000, "batch_size": FIT_BATCH, "lr": 1e-3, "warmup": 100, "ema_decay": 0.999,
-        "timestep_sampling": "uniform", "seed": 0,
+        "timestep_sampling": "uniform", "seed": 0, "prediction_type": "sample",
     }  # fmt: skip
     loop = Loop(_denoiser().train(), schedule, data, cond, recipe, torch.device("cpu"))
     bare_denoiser = _denoiser().train()

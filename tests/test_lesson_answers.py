@@ -41,7 +41,7 @@ WRONG = {
         ("answer = 'wrong_sign'", "compare the two curves"),
         ("answer = 'alpha_for_alpha_bar'", "compare the two curves"),
         ("answer = 'typo'", "not among the suspects"),
-        ("answer = None", "choose one of"),
+        ("answer = None", "write the suspect's name"),
         ("answer = torch.ones(2)", "not among the suspects"),
     ],
     "01.transfer": [

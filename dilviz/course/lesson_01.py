@@ -157,7 +157,7 @@ def judge_suspect(answer: Any) -> str:
         Wrong: another name.
     """
     if answer is None or answer is ... or answer == "":
-        raise NotYet(f"choose one of {', '.join(LINEUP)}, when the picture has convinced you.")
+        raise NotYet("write the suspect's name as soon as the picture has convinced you.")
     if answer not in LINEUP:
         raise Wrong(f"{answer!r} is not among the suspects: {', '.join(LINEUP)}.")
     explorer = mystery_explorer()

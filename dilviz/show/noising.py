@@ -17,7 +17,7 @@ from dilviz.show.datasets import DATASETS, Dataset, dataset
 NOT_NOISE = 0.01  # more alpha_bar than this at the last step, and the last step is not noise yet
 TIMESTEPS = (10, 20, 50, 100, 200, 500, 1000)
 SHOWN = {"paths": 16, "points": 500}
-VIEW = (-2.6, 2.6)
+VIEW = (-2.2, 2.2)
 TREE = theme.disc("tree", 0.0, 0.0, 0.5)
 
 
@@ -109,11 +109,11 @@ def noising_figure(data: NoisingData) -> go.Figure:
     right = {"xaxis": "x2", "yaxis": "y2"}
     traces = [
         *_scene(data),
-        theme.line("data", share, signal, "signal √ᾱ", **right),
-        theme.line("noise", share, sigma, "noise √(1−ᾱ)", **right),
+        theme.line("data", share, signal, " signal √ᾱ", **right),
+        theme.line("noise", share, sigma, " noise √(1−ᾱ)", **right),
         theme.points("data", share[[now]], signal[[now]], size=11, **right),
         theme.points("noise", share[[now]], sigma[[now]], size=11, **right),
-        theme.points("cloning", share[-1:], signal[-1:], size=14 if too_much else 0, **right),
+        theme.points("cloning", share[-1:], signal[-1:], size=14, opacity=float(too_much), **right),
     ]
     return go.Figure(traces, two_panels([TREE] if data.tree else [], "share of the T steps", (-0.03, 1.08)))
 
@@ -145,7 +145,7 @@ def two_panels(shapes: list[dict], x_title: str, y: tuple[float, float], **more:
     Returns:
         The layout; traces with xaxis "x2" and yaxis "y2" stand at the right.
     """
-    layout = theme.layout(x=VIEW, y=VIEW, equal=True, height=380, shapes=shapes, margin_r=110, margin_l=8)
+    layout = theme.layout(x=VIEW, y=VIEW, equal=True, height=430, shapes=shapes, margin_r=120, margin_l=8)
     layout.xaxis.update(domain=[0, 0.46], showticklabels=False, showgrid=False)
     layout.yaxis.update(showticklabels=False, showgrid=False)
     free = {"zeroline": False, "fixedrange": True, "gridcolor": theme.GRID}
@@ -167,7 +167,7 @@ def describe_noising(data: NoisingData) -> str:
     alpha_bar = 1.0 if data.t < 0 else float(data.alpha_bar[data.t])
     left = left_at_the_end(NoiseSchedule.from_alphas_cumprod(torch.from_numpy(data.alpha_bar)))
     return (
-        f"t = {data.t} of 0 … {T - 1}{' (clean)' if data.t < 0 else ''}: ᾱ = {rounded(alpha_bar)}, so x_t is "
+        f"t = {data.t} of 0 … {T - 1}{' (clean)' if data.t < 0 else ''}: ᾱ = {rounded(alpha_bar)}, so xₜ is "
         f"{rounded(alpha_bar**0.5)} times the data plus {rounded((1 - alpha_bar) ** 0.5)} times noise. {left}"
     )
 
@@ -178,13 +178,13 @@ class NoisingExplorer(Explorer):
     Args:
         data: a name in DATASETS to begin with.
         schedule: a schedule of your own; it takes the place of the controls for schedule and T.
-        t: where to begin.
+        t: where to begin; a tenth of the way where not given.
     """
 
     def __init__(self, data: str = "fork: walks", schedule: NoiseSchedule | None = None, t: int | None = None) -> None:
         steps = ipywidgets.SelectionSlider(options=TIMESTEPS, value=50, description="T", continuous_update=True)
         last = (len(schedule) if schedule else steps.value) - 1
-        slider = ipywidgets.IntSlider(min=-1, max=last, value=last // 3 if t is None else t)
+        slider = ipywidgets.IntSlider(min=-1, max=last, value=last // 10 if t is None else t)
         controls = {
             "t": slider,
             "what": ipywidgets.Dropdown(options=list(DATASETS), value=data, description="data"),
@@ -194,11 +194,17 @@ class NoisingExplorer(Explorer):
             ipywidgets.dlink((steps, "value"), (slider, "max"), lambda T: T - 1)
             controls |= {
                 "beta_schedule": ipywidgets.Dropdown(
-                    options=list(BETA_SCHEDULES), value="squaredcos_cap_v2", description="schedule"
+                    options=list(BETA_SCHEDULES), value="linear", description="schedule"
                 ),
                 "T": steps,
                 "rescale": ipywidgets.Checkbox(value=True, description="fit betas to T", indent=False),
             }
+            # The cosine fits T by itself: a switch that does nothing would only puzzle.
+            ipywidgets.dlink(
+                (controls["beta_schedule"], "value"),
+                (controls["rescale"], "disabled"),
+                lambda s: s == "squaredcos_cap_v2",
+            )
 
         def compute(state: dict) -> NoisingData:
             chosen = schedule or make_schedule(state["T"], state["beta_schedule"], state["rescale"])

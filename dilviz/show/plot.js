@@ -20,8 +20,11 @@ async function evaluate(script) {
   }
 }
 
-/** ipywidgets leaves the handles of sliders and the play buttons without a name. */
+/** ipywidgets leaves the handles of sliders and the play buttons without a name, and JupyterLab takes their keys. */
 function nameControls(explorer) {
+  for (const control of explorer?.querySelectorAll("select, input, button, .noUi-handle") ?? []) {
+    control.setAttribute("data-lm-suppress-shortcuts", "true"); // an arrow moves a choice, not to the next cell
+  }
   for (const handle of explorer?.querySelectorAll(".noUi-handle") ?? []) {
     const label = handle.closest(".widget-inline-hbox")?.querySelector(".widget-label");
     if (label) handle.setAttribute("aria-label", label.textContent);
@@ -45,7 +48,7 @@ function render({ model, el }) {
     if (waiting) return; // the draw that waits will see what has just changed
     waiting = true;
     const plotly = await loadPlotly(model);
-    await new Promise(requestAnimationFrame);
+    await new Promise(setTimeout); // lets messages that came meanwhile in first
     waiting = false;
     if (life.signal.aborted) return;
     const { data, layout } = structuredClone(model.get("figure")); // Plotly writes into what it is given

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import ipywidgets
 import numpy as np
@@ -62,15 +63,40 @@ def schedules_figure(data: SchedulesData) -> go.Figure:
     T = len(data.log_snr[data.chosen])
     share = (np.arange(T) + 1) / T
     dashes = ("solid", "dash", "dot", "longdash")
-    traces = [
-        theme.line("noise" if name == data.chosen else "data", share, values, name, line_dash=dash)
+    lines = [
+        theme.line("noise" if name == data.chosen else "data", share, values, line_dash=dash, line_width=2)
         for dash, (name, values) in zip(dashes, data.log_snr.items(), strict=True)
     ]
     at = round(data.share * (T - 1))
     mark = theme.points("noise", share[[at]], data.log_snr[data.chosen][[at]], size=12)
+    names = go.Scatter(
+        x=np.full(len(lines), 1.015),
+        y=apart(np.array([values[-1] for values in data.log_snr.values()])),
+        text=list(data.log_snr),
+        mode="text",
+        textposition="middle right",
+        cliponaxis=False,
+    )
     layout = theme.layout(x=(-0.02, 1.02), y=(-9, 5), margin_r=150, xaxis_title="share of the T steps")
     layout.yaxis.update(title="log10 of signal-to-noise")
-    return go.Figure([*traces, mark], layout)
+    return go.Figure([*lines, mark, names], layout)
+
+
+def apart(heights: np.ndarray, gap: float = 0.85) -> np.ndarray:
+    """Heights for labels, near the given ones but not on top of each other.
+
+    Args:
+        heights: (n,) where the labels would like to be.
+        gap: the least distance.
+
+    Returns:
+        (n,) where they go.
+    """
+    placed = heights.astype(float)
+    order = np.argsort(-heights)
+    for upper, lower in pairwise(order):
+        placed[lower] = min(placed[lower], placed[upper] - gap)
+    return placed
 
 
 def describe_schedules(data: SchedulesData) -> str:

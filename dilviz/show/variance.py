@@ -121,14 +121,17 @@ def variance_figure(data: VarianceData) -> go.Figure:
     T = len(data.law)
     share = (np.arange(T) + 1) / T
     right = {"xaxis": "x2", "yaxis": "y2"}
+    puzzle = not np.isnan(data.mystery).any()
     traces = [
         theme.points("noise", data.xt[:, 0], data.xt[:, 1], size=5, opacity=0.7),
-        theme.line("data", share, data.law, "the law", **right),
+        theme.line("data", share, data.law, "" if puzzle else " the law", **right),
         theme.points("noise", share, data.measured, size=6, **right),
-        theme.line("cloning", share, data.mystery, "" if np.isnan(data.mystery).any() else "mystery", **right),
+        theme.line("cloning", share, data.mystery, " mystery" if puzzle else "", **right),
         theme.points("noise", share[[data.t]], data.measured[[data.t]], size=13, **right),
     ]
-    layout = two_panels([TREE], "share of the T steps", (-2.2, 4.2), type="log", dtick=1, title="variance of x_t")
+    # Readings differ by orders of magnitude, broken code by a little.
+    y, axis = ((0, 1.3), {}) if puzzle else ((-1.2, 4.2), {"type": "log", "dtick": 1, "exponentformat": "power"})
+    layout = two_panels([TREE], "share of the T steps", y, title="variance of xₜ", **axis)
     layout.xaxis2.domain = [0.58, 1]
     return go.Figure(traces, layout)
 
@@ -143,7 +146,7 @@ def describe_variance(data: VarianceData) -> str:
         The sentence.
     """
     return (
-        f"t = {data.t}: Var[x_t] measured {rounded(data.measured[data.t])}, the law says {rounded(data.law[data.t])}; "
+        f"t = {data.t}: Var[xₜ] measured {rounded(data.measured[data.t])}, the law says {rounded(data.law[data.t])}; "
         f"at the last step {rounded(data.measured[-1])}, where N(0, I) has 1."
     )
 
