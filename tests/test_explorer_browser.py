@@ -93,15 +93,25 @@ def test_the_picture_says_what_it_shows(notebook):
 
 
 def test_controls_have_names(notebook):
-    for role, name in [("slider", "n"), ("combobox", "kind"), ("button", "Play or pause"), ("button", "Reset")]:
+    for role, name in [("slider", "n"), ("combobox", "kind"), ("button", "Play"), ("button", "Reset")]:
         assert notebook.page.get_by_role(role, name=name, exact=True).count() == 1
 
 
 def test_play_moves_the_slider(notebook):
-    play = notebook.page.get_by_role("button", name="Play or pause")
-    play.click()
+    notebook.page.get_by_role("button", name="Play").click()
     notebook.page.wait_for_function("() => document.querySelector('.js-plotly-plot')._fullData[0].y[10] >= 13")
-    play.click()
+    notebook.page.get_by_role("button", name="Pause").click()
+    notebook.page.get_by_role("button", name="Play").wait_for()
+
+
+def test_play_stops_at_the_end_and_begins_anew(notebook):
+    notebook.press("n", "End", "ArrowLeft")
+    wait_last(notebook, 99)
+    notebook.page.get_by_role("button", name="Play").click()
+    wait_last(notebook, 100)
+    notebook.page.get_by_role("button", name="Play").click()
+    notebook.page.wait_for_function("() => document.querySelector('.js-plotly-plot')._fullData[0].y[10] < 50")
+    notebook.page.get_by_role("button", name="Pause").click()
 
 
 def test_after_a_long_drag_the_last_state_stands(notebook):

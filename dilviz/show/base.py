@@ -11,7 +11,7 @@ import ipywidgets
 import plotly.graph_objects as go
 
 from dilviz.errors import InputError
-from dilviz.show.plot import Plot
+from dilviz.show.plot import PlayButton, Plot
 
 State = dict[str, Any]
 Bug = tuple[str, Callable[[], AbstractContextManager[Any]]]
@@ -129,11 +129,8 @@ class Explorer(ipywidgets.VBox):
         control.style.description_width = "initial"  # else a long label is cut
         control.observe(self._on_change, "value")
 
-    def _play(self, name: str, interval: int) -> ipywidgets.Play:
-        slider = self.controls[name]
-        limits = {key: getattr(slider, key) for key in ("value", "min", "max", "step")}
-        self.play = ipywidgets.Play(**limits, interval=interval, show_repeat=False)
-        self.links = [ipywidgets.jslink((self.play, key), (slider, key)) for key in ("value", "min", "max")]
+    def _play(self, name: str, interval: int) -> PlayButton:
+        self.play = PlayButton(slider=self.controls[name], interval=interval)
         return self.play
 
     def _reset_button(self) -> ipywidgets.Button:

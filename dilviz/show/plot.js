@@ -20,7 +20,7 @@ async function evaluate(script) {
   }
 }
 
-/** ipywidgets leaves the handles of sliders and the play buttons without a name, and JupyterLab takes their keys. */
+/** ipywidgets leaves the handles of sliders without a name, and JupyterLab takes the keys of all controls. */
 function nameControls(explorer) {
   for (const control of explorer?.querySelectorAll("select, input, button, .noUi-handle") ?? []) {
     control.setAttribute("data-lm-suppress-shortcuts", "true"); // an arrow moves a choice, not to the next cell
@@ -28,9 +28,6 @@ function nameControls(explorer) {
   for (const handle of explorer?.querySelectorAll(".noUi-handle") ?? []) {
     const label = handle.closest(".widget-inline-hbox")?.querySelector(".widget-label");
     if (label) handle.setAttribute("aria-label", label.textContent);
-  }
-  for (const [index, button] of explorer?.querySelectorAll(".widget-play button").entries() ?? []) {
-    button.setAttribute("aria-label", ["Play or pause", "Stop and rewind"][index] ?? "Repeat");
   }
 }
 

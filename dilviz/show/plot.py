@@ -1,4 +1,4 @@
-"""A Plotly figure as a widget, drawn in place; a page loads Plotly once.
+"""A Plotly figure as a widget, drawn in place, and the button that plays it; a page loads Plotly once.
 
 Plotly's own FigureWidget sends its library of 5 MB with every figure and draws every message that it is sent, so a
 lesson of six figures is slow to start and a slow browser runs behind a fast hand.
@@ -53,3 +53,16 @@ class Plot(anywidget.AnyWidget):
         """
         with self.hold_sync():
             self.figure, self.caption = figure.to_dict(), caption
+
+
+class PlayButton(anywidget.AnyWidget):
+    """A button that moves a slider to its end.
+
+    Args:
+        slider: a widget with `value`, `min`, `max` and `step`.
+        interval: milliseconds a step.
+    """
+
+    _esm = Path(__file__).with_name("play.js")
+    slider = traitlets.Instance(ipywidgets.Widget).tag(sync=True, **ipywidgets.widget_serialization)
+    interval = traitlets.Int(100, min=1).tag(sync=True)
