@@ -66,3 +66,6 @@ class PlayButton(anywidget.AnyWidget):
     _esm = Path(__file__).with_name("play.js")
     slider = traitlets.Instance(ipywidgets.Widget).tag(sync=True, **ipywidgets.widget_serialization)
     interval = traitlets.Int(100, min=1).tag(sync=True)
+
+    def __init__(self, slider: ipywidgets.Widget, interval: int = 100) -> None:
+        super().__init__(slider=slider, interval=interval)

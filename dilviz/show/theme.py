@@ -23,6 +23,7 @@ _AXIS = {
     "zeroline": False,
     "fixedrange": True,  # a drag scrolls the page; a picture that is zoomed by mistake is lost
     "title": {"font": {"size": 13}, "standoff": 8},
+    "ticklabelstandoff": 4,  # or the two zeros meet in the corner
 }
 QUIET = go.layout.Template(
     layout={
