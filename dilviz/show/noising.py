@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import ipywidgets
 import numpy as np
@@ -212,3 +212,52 @@ class NoisingExplorer(Explorer):
             return noising_data(chosen, dataset(state["what"]), t, state["seed"], state.get("beta_schedule", "yours"))
 
         super().__init__(controls, compute, noising_figure, describe_noising, play="t", reset=True)
+
+
+def noising_strip() -> go.Figure:
+    """The walks at four noise levels, side by side: what a page shows that has no slider.
+
+    Returns:
+        The figure.
+    """
+    schedule, data, times = NoiseSchedule(50), dataset("fork: walks"), (-1, 3, 9, 25)
+    layout = theme.layout(y=(-1.6, 1.6), axes=False, height=230, margin_b=30)
+    layout.annotations = [
+        {
+            "x": (k + 0.5) / 4,
+            "y": 0,
+            "xref": "paper",
+            "yref": "paper",
+            "xanchor": "center",
+            "yanchor": "top",
+            "showarrow": False,
+        }
+        | {"text": "clean" if t < 0 else f"t = {t}, ᾱ = {rounded(schedule.alpha_bar(t))}"}
+        for k, t in enumerate(times)
+    ]
+    traces: list[go.Scatter] = []
+    for k, t in enumerate(times):
+        axis = f"x{k + 1}" if k else "x"
+        shown = noising_data(schedule, data, t, seed=0)
+        scene = _scene(replace(shown, clean=shown.clean[:8], noisy=shown.noisy[:8]))
+        traces += [trace.update(xaxis=axis, cliponaxis=True) for trace in scene]
+        layout.shapes += (TREE | {"xref": axis},)
+        layout[axis.replace("x", "xaxis")] = layout.xaxis.to_plotly_json() | {
+            "range": (-1.6, 1.6),
+            "domain": (k / 4, (k + 1) / 4),
+        }
+    return go.Figure(traces, layout)
+
+
+def noising_film() -> list[go.Figure]:
+    """The walks dissolving, frame by frame, and coming back.
+
+    Returns:
+        The frames.
+    """
+    schedule, data = NoiseSchedule(50), dataset("fork: walks")
+    there = [-1, 0, 1, 2, 3, 4, 6, 8, 11, 14, 18, 23, 29, 37, 49]
+    return [noising_figure(noising_data(schedule, data, t, seed=0)) for t in [-1] * 3 + there + there[::-1]]
+
+
+STILLS = {"01_noising": noising_strip}

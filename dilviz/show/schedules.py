@@ -133,3 +133,6 @@ class ScheduleExplorer(Explorer):
             "rescale": ipywidgets.Checkbox(value=False, description="fit betas to T", indent=False),
         }
         super().__init__(controls, lambda s: schedules_data(**s), schedules_figure, describe_schedules, reset=True)
+
+
+STILLS = {"01_schedules": lambda: schedules_figure(schedules_data(100, False, "linear", 0.5))}

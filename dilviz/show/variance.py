@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import cache
 
 import ipywidgets
 import numpy as np
@@ -109,6 +110,32 @@ class VarianceData:
     t: int
 
 
+@cache
+def _setting(T: int) -> tuple[NoiseSchedule, Tensor, np.ndarray]:
+    """The schedule, the data (N, 1, 2) and the law (T,) of the picture."""
+    schedule, x0 = make_schedule(T, "linear", rescale=True), dataset("fork: points").x0.repeat(8, 1, 1)
+    alpha_bar = schedule.alphas_cumprod
+    return schedule, x0, (alpha_bar * x0.var(0).mean() + 1 - alpha_bar).numpy()
+
+
+def variance_data(reading: str, t: int, T: int = 50, mystery: np.ndarray | None = None) -> VarianceData:
+    """Noise the fork's points at every t, in one reading of the formula.
+
+    Args:
+        reading: a name in READINGS.
+        t: the time that the cloud shows, 0 to T-1.
+        T: number of timesteps.
+        mystery: (T,) variances to draw beside them.
+
+    Returns:
+        What the picture shows.
+    """
+    schedule, x0, law = _setting(T)
+    x = READINGS[reading](schedule, x0, torch.Generator().manual_seed(0)).numpy()  # (T, N, 1, 2)
+    measured = x.var(axis=1, ddof=1).mean(axis=(1, 2))
+    return VarianceData(x[t, :500, 0], measured, law, np.full(T, np.nan) if mystery is None else mystery, t)
+
+
 def variance_figure(data: VarianceData) -> go.Figure:
     """The cloud at the left, variances at the right on a logarithmic axis.
 
@@ -168,19 +195,12 @@ class VarianceExplorer(Explorer):
         mystery: Callable[[], AbstractContextManager] | None = None,
         T: int = 50,
     ) -> None:
-        schedule, x0 = make_schedule(T, "linear", rescale=True), dataset("fork: points").x0.repeat(8, 1, 1)
-        law = (schedule.alphas_cumprod * x0.var(0).mean() + 1 - schedule.alphas_cumprod).numpy()
-
-        def simulate(reading: str) -> np.ndarray:
-            generator = torch.Generator().manual_seed(0)
-            return READINGS[reading](schedule, x0, generator).numpy()
-
+        _setting(T)  # the law is worked out now, while no bug is planted
         with (mystery or nullcontext)():
-            strange = _variances(simulate(readings[0])) if mystery else np.full(T, np.nan)
+            strange = variance_data(readings[0], 0, T).measured if mystery else None
 
         def compute(state: dict) -> VarianceData:
-            x = simulate(state.get("reading", readings[0]))
-            return VarianceData(x[state["t"], :500, 0], _variances(x), law, strange, state["t"])
+            return variance_data(state.get("reading", readings[0]), state["t"], T, strange)
 
         controls: dict = {"t": ipywidgets.IntSlider(min=0, max=T - 1, value=T // 2)}
         if len(readings) > 1:
@@ -188,6 +208,4 @@ class VarianceExplorer(Explorer):
         super().__init__(controls, compute, variance_figure, describe_variance, play="t", reset=True, bugs=bugs)
 
 
-def _variances(x: np.ndarray) -> np.ndarray:
-    """Variance over the samples, averaged over coordinates: (T, N, horizon, dim) -> (T,)."""
-    return x.var(axis=1, ddof=1).mean(axis=(1, 2))
+STILLS = {"01_readings": lambda: variance_figure(variance_data("units summed up", 25))}
