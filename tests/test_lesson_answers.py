@@ -13,10 +13,13 @@ TRANSFER_01 = "def my_alphas_cumprod(T):\n    "
 WRONG = {
     "01.predict": [
         ("pad.points = [[-0.8, 0], [0.8, 0], [0, 0.9]]", "you left them where the data is"),
-        ("pad.points = [[-0.2, 0], [0.2, 0], [0, 0.225]]", "you shrank by ᾱ"),
-        ("pad.points = [[0, 0], [0, 0], [0, 0]]", "mean distance"),
-        ("pad.points = [[0.4, 0]]", "drop 2 more points"),
-        ("pad = 3", "AttributeError"),
+        ("pad = prediction_pad(); pad.points = [[-0.2, 0], [0.2, 0], [0, 0.225]]", "you shrank by ᾱ"),
+        ("pad = prediction_pad(); pad.points = [[0, 0], [0, 0], [0, 0]]", "all three went to the middle"),
+        ("pad = prediction_pad(); pad.points = [[-0.4, 0], [0.4, 0], [0, 0.675]]", "0.15 is close enough"),
+        ("pad.points = [[-0.4, 0], [0.4, 0], [0, 0.45]]", "try again, with ᾱ = 0.09"),  # the truth of the try before
+        ("pad = prediction_pad(); pad.points = [[0.4, 0]]", "1 are on the pad"),
+        ("pad.points = []", "0 are on the pad"),
+        ("pad = 3", "reads the pad, but got int"),
     ],
     "01.complete": [
         (COMPLETE_01 + "pass", "returns nothing"),
@@ -27,10 +30,23 @@ WRONG = {
             "the alpha of a single step",
         ),
         (COMPLETE_01 + "a = (1 - betas).cumprod(0)[t]\n    return a.sqrt() * x0 + (1 - a) * noise", "square root"),
-        (COMPLETE_01 + "a = (1 - betas).cumprod(0)[t]\n    return a * x0 + (1 - a) * noise", "5 of 5 fresh inputs"),
-        (COMPLETE_01 + "a = (1 - betas).cumprod(0)[t - 1]\n    return a.sqrt() * x0 + (1 - a).sqrt() * noise", "wrong"),
+        (
+            COMPLETE_01 + "a = (1 - betas).cumprod(0)[t]\n    return a * x0 + (1 - a) * noise",
+            "instead of their square roots",
+        ),
+        (
+            COMPLETE_01 + "a = (1 - betas).cumprod(0)[t - 1]\n    return a.sqrt() * x0 + (1 - a).sqrt() * noise",
+            "too early",
+        ),
+        (COMPLETE_01 + "a = (1 - betas).prod()\n    return a.sqrt() * x0 + (1 - a).sqrt() * noise", "of the last step"),
+        (COMPLETE_01 + "a = (1 - betas).cumprod(0)[t]\n    return a.sqrt() * x0 - (1 - a).sqrt() * noise", "a minus"),
+        (COMPLETE_01 + "a = (1 - betas).cumprod(0)[t]\n    return a * x0 + torch.randn_like(x0)", "called twice"),
+        (
+            COMPLETE_01 + "for b in betas[:t + 1]:\n        x0 = (1 - b).sqrt() * x0 + b.sqrt() * noise\n    return x0",
+            "same noise in every step",
+        ),
         (COMPLETE_01 + "a = (1 - betas[:10]).prod()\n    return a.sqrt() * x0 + (1 - a).sqrt() * noise", "5 of 5"),
-        (COMPLETE_01 + "a = (1 - betas).cumprod(0)[t]\n    return a.sqrt() * noise + (1 - a).sqrt() * x0", "wrong"),
+        (COMPLETE_01 + "a = (1 - betas).cumprod(0)[t]\n    return a.sqrt() * noise + (1 - a).sqrt() * x0", "swapped"),
         (COMPLETE_01 + "return (x0 + noise)[0]", "the shape is"),
         (COMPLETE_01 + "return x0 / 0 * 0", "no finite number"),
         (COMPLETE_01 + "return x0 + nosie", "NameError at your line `return x0 + nosie`"),
@@ -38,7 +54,7 @@ WRONG = {
         ("noised = 4", "asks for a function"),
     ],
     "01.debug": [
-        ("answer = 'wrong_sign'", "compare the two curves"),
+        ("answer = 'lost both roots'", "compare the two curves"),
         ("answer = 'alpha_for_alpha_bar'", "compare the two curves"),
         ("answer = 'typo'", "not among the suspects"),
         ("answer = None", "write the suspect's name"),
@@ -51,9 +67,11 @@ WRONG = {
         (TRANSFER_01 + "return torch.linspace(0.99, 0.3, T)", "is left at the last step"),
         (TRANSFER_01 + "return torch.linspace(0.99, 0.005, 50)", "the shape is (50,)"),
         (TRANSFER_01 + "return NoiseSchedule(T, 'linear').alphas_cumprod", "is left at the last step"),
-        (TRANSFER_01 + "return 0.5 ** torch.arange(1, T + 1).clamp(max=60)", "at once"),
-        (TRANSFER_01 + "return torch.linspace(0.1, 0.001, T)", "at once"),
+        (TRANSFER_01 + "return 0.5 ** torch.arange(1, T + 1).clamp(max=60)", "the first ᾱ is"),
+        (TRANSFER_01 + "return torch.linspace(0.1, 0.001, T)", "the first ᾱ is"),
         (TRANSFER_01 + "return [0.5] * T", "does not fall"),
+        (TRANSFER_01 + "return torch.linspace(0.99, 0.005, T) * float('nan')", "NaN"),
+        (TRANSFER_01 + "return torch.cat([torch.tensor([0.99]), torch.linspace(0.1, 0.001, T - 1)])", "lowers ᾱ by"),
     ],
 }
 
@@ -68,6 +86,39 @@ def test_with_its_solutions_every_check_says_solved(path):
                 one = found.get(index)
                 text = run(client, index, f"{one.solution}\n{one.check}" if one else None)
                 assert one is None or text.startswith("Solved: "), text
+
+
+# Right answers that are spelled in other ways.
+UNUSUAL = {
+    "01.predict": ["pad = prediction_pad(); pad.points = [[0.05, 0.5], [0.4, 0.1], [-0.45, 0]]"],
+    "01.complete": [
+        COMPLETE_01 + "a = 1.0\n    for b in betas[:t + 1]:\n        a *= 1 - float(b)\n"
+        "    return a ** 0.5 * x0 + (1 - a) ** 0.5 * noise",
+        "import numpy as np\n" + COMPLETE_01 + "a = np.cumprod(1 - betas.numpy())[t]\n"
+        "    return np.sqrt(a) * x0.numpy() + np.sqrt(1 - a) * noise.numpy()",
+        COMPLETE_01 + "a = (1 - betas).cumprod(0)[t]\n    x0 *= a.sqrt()\n    return x0.add_(noise * (1 - a).sqrt())",
+    ],
+    "01.debug": ["answer = ' Lost square root '"],
+    "01.transfer": [
+        TRANSFER_01 + "return torch.sigmoid(torch.linspace(5, -5, T))",
+        TRANSFER_01 + "return [0.99 - 0.985 * i / (T - 1) for i in range(T)]",
+        "import numpy as np\n" + TRANSFER_01 + "return np.linspace(0.99, 0.005, T)",
+        TRANSFER_01 + "return NoiseSchedule(T).alphas_cumprod",
+    ],
+}
+
+
+@each_lesson
+def test_right_answers_that_are_spelled_in_other_ways_are_accepted(path):
+    notebook = read(path)
+    with running(notebook) as client:
+        for index, cell in enumerate(notebook.cells):
+            if cell.cell_type == "code":
+                run(client, index)
+        for one in answerable(notebook):
+            for answer in UNUSUAL[one.name]:
+                text = run(client, one.index, f"{answer}\n{one.check}")
+                assert text.startswith("Solved: "), (answer, text)
 
 
 @each_lesson

@@ -65,6 +65,11 @@ def _lost_square_root(self: NoiseSchedule, x0: Tensor, noise: Tensor, t: Any) ->
     return (alpha_bar.sqrt() * x0 + (1 - alpha_bar) * noise).to(x0.dtype)  # wanted: (1 - alpha_bar).sqrt()
 
 
+def _lost_both_roots(self: NoiseSchedule, x0: Tensor, noise: Tensor, t: Any) -> Tensor:
+    alpha_bar = self._at(t, x0)
+    return (alpha_bar * x0 + (1 - alpha_bar) * noise).to(x0.dtype)  # wanted: the roots of both
+
+
 def _t_off_by_one(self: NoiseSchedule, x0: Tensor, noise: Tensor, t: Any) -> Tensor:
     return _add_noise(self, x0, noise, torch.as_tensor(t) - 1)  # as if the first t were 1
 
@@ -133,6 +138,14 @@ BUGS: dict[str, Bug] = {
             "and its variance is not alpha_bar Var[x_0] + 1 - alpha_bar.",
             "test_schedule.py::test_the_variance_of_noised_data_follows_its_law",
             ((NoiseSchedule, "add_noise", _lost_square_root),),
+        ),
+        Bug(
+            "lost_both_roots",
+            "two lost square roots",
+            "Data and noise are scaled by alpha_bar and 1 - alpha_bar instead of their square roots, so that both "
+            "shrink in the middle of the way and the variance is far below alpha_bar Var[x_0] + 1 - alpha_bar.",
+            "test_schedule.py::test_the_variance_of_noised_data_follows_its_law",
+            ((NoiseSchedule, "add_noise", _lost_both_roots),),
         ),
         Bug(
             "t_off_by_one",

@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 
 from dilviz.course import progress
-from dilviz.course.bugs import BUGS
 from dilviz.errors import InputError
 from dilviz.show.base import rounded
 
@@ -170,7 +169,7 @@ def call(function: Any, *inputs: Any) -> Tensor:
     try:
         return torch.as_tensor(output)
     except (TypeError, ValueError, RuntimeError) as error:
-        raise Wrong(f"your function returns {type(output).__name__}, where a tensor is awaited.") from error
+        raise Wrong(f"your function returns {type(output).__name__}, where a tensor is expected.") from error
 
 
 @dataclass(frozen=True)
@@ -194,7 +193,7 @@ def compare(function: Any, cases: list[Case], suspects: dict[str, list[Tensor]],
     Args:
         function: what the learner wrote.
         cases: fresh inputs with their right answers.
-        suspects: name in BUGS -> what that bug would answer, case by case.
+        suspects: a diagnosis -> what code with that mistake would answer, case by case.
         tolerance: absolute, for data of size one.
 
     Raises:
@@ -205,20 +204,24 @@ def compare(function: Any, cases: list[Case], suspects: dict[str, list[Tensor]],
     answers = [call(function, *case.inputs) for case in cases]
     for case, answer in zip(cases, answers, strict=True):
         if answer.shape != case.right.shape:
-            raise Wrong(f"the shape is {tuple(answer.shape)} where {tuple(case.right.shape)} is awaited ({case.says}).")
+            raise Wrong(
+                f"the shape is {tuple(answer.shape)} where {tuple(case.right.shape)} is expected ({case.says})."
+            )
         if not torch.isfinite(answer).all():
             raise Wrong(f"the answer holds values that are no finite number ({case.says}).")
+    if _differing(answers, [call(function, *case.inputs) for case in cases], tolerance):
+        raise Wrong("your function answers differently when it is called twice; it may draw nothing of its own.")
     if not (wrong := _differing(answers, [case.right for case in cases], tolerance)):
         return
-    for name, theirs in suspects.items():
+    for diagnosis, theirs in suspects.items():
         if not _differing(answers, theirs, tolerance):
-            raise Wrong(BUGS[name].says)
+            raise Wrong(diagnosis)
     gaps = [(answers[i] - cases[i].right).abs() for i in wrong]
     worst = max(range(len(gaps)), key=lambda k: float(gaps[k].max()))
     place = tuple(int(i) for i in np.unravel_index(int(gaps[worst].argmax()), gaps[worst].shape))
     raise Wrong(
         f"{len(wrong)} of {len(cases)} fresh inputs come out wrong; the largest difference is "
-        f"{rounded(gaps[worst].max())}, at {cases[wrong[worst]].says}, place {list(place)}: yours is "
+        f"{rounded(gaps[worst].max())}, at {cases[wrong[worst]].says}, entry {list(place)}: yours is "
         f"{rounded(answers[wrong[worst]][place])}, right is {rounded(cases[wrong[worst]].right[place])}."
     )
 

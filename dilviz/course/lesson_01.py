@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -18,70 +19,123 @@ from dilviz.show.variance import VarianceExplorer
 
 # --- predict ---------------------------------------------------------------------------------------------------------
 MARKED = np.array([[-0.8, 0.0], [0.8, 0.0], [0.0, 0.9]])
-LEFT = 0.25  # alpha_bar in the prediction
+LEVELS = (0.25, 0.49, 0.09)  # of alpha_bar: another one after each try, for the truth has been seen
+CLOSE = 0.15
 
 
-def prediction_pad() -> DrawingPad:
-    """A pad with three marked places, for the prediction of lesson 01.
+class PredictionPad(DrawingPad):
+    """A pad with three marked places: where is the middle of each one's cloud?"""
+
+    def __init__(self) -> None:
+        super().__init__(
+            background=[disc("tree", 0.0, 0.0, 0.5), dots("data", MARKED.tolist())],
+            max_points=len(MARKED),
+            x_range=[-1.5, 1.5],
+            y_range=[-1.5, 1.5],
+        )
+        self.tries = -1
+        self.ask_next()
+
+    def ask_next(self) -> None:
+        """Ask for the next noise level."""
+        self.tries += 1
+        self.alpha_bar = LEVELS[self.tries % len(LEVELS)]
+        self.x_label = f"ᾱ = {self.alpha_bar}"
+        self.label = f"Where is the middle of each cloud when {self.x_label}? Drop three points."
+
+
+def prediction_pad() -> PredictionPad:
+    """The pad of lesson 01's prediction.
 
     Returns:
-        The pad; drop one point for each place.
+        The pad; drop one point for each marked place.
     """
-    return DrawingPad(
-        label=f"Where is the middle of each cloud when ᾱ = {LEFT}? Drop three points.",
-        background=[disc("tree", 0.0, 0.0, 0.5), dots("data", MARKED.tolist())],
-        max_points=3,
-        x_range=[-1.5, 1.5],
-        y_range=[-1.5, 1.5],
-    )
+    return PredictionPad()
 
 
 @exercise("01.predict", minutes=3)
-def judge_prediction(pad: DrawingPad) -> str:
+def judge_prediction(pad: Any) -> str:
     """Three points near the means √ᾱ x_0, in any order.
 
     Args:
-        pad: of `prediction_pad`, with the learner's points.
+        pad: a PredictionPad, with the learner's points.
 
     Returns:
         What the learner reads.
 
     Raises:
-        NotYet: fewer than three points.
-        Wrong: too far off.
+        NotYet: another number of points.
+        Wrong: too far off, or no pad.
     """
-    guessed = pad.predicted()
-    if len(guessed) < len(MARKED):
-        raise NotYet(f"drop {len(MARKED) - len(guessed)} more points on the pad, then run this cell again.")
-    means = np.sqrt(LEFT) * MARKED
-    distance, order = _distance(guessed, means)
-    cloud = _clouds(means)
-    pad.reveal(
-        dots("expert", means[order].tolist()), dots("noise", cloud), join=True, caption=f"mean distance {distance:.2f}"
-    )
-    if distance <= 0.12:
-        return (
-            f"mean distance {rounded(distance)}. The middle of x_t is √ᾱ x_0: the data shrinks while the noise grows."
-        )
-    for factor, mistake in ((1.0, "you left them where the data is"), (LEFT, "you shrank by ᾱ; the factor is √ᾱ")):
-        if _distance(guessed, factor * MARKED)[0] <= 0.05:
-            raise Wrong(f"{mistake}. Mean distance {rounded(distance)}; look at the pad, clear it, and try again.")
-    raise Wrong(f"mean distance {rounded(distance)}; the truth lies over your points now. Clear the pad and try again.")
+    if not isinstance(pad, PredictionPad):
+        raise Wrong(f"this check reads the pad, but got {type(pad).__name__}; run the cell above it again.")
+    guessed, alpha_bar = pad.predicted(), pad.alpha_bar
+    if len(guessed) != len(MARKED):
+        raise NotYet(f"{len(MARKED)} points are asked for and {len(guessed)} are on the pad; then run this cell again.")
+    means = np.sqrt(alpha_bar) * MARKED
+    gaps, order = _gaps(guessed, means)
+    said = f"distances {', '.join(rounded(gap) for gap in gaps)}"
+    pad.reveal(dots("expert", means[order].tolist()), dots("noise", _clouds(means, alpha_bar)), join=True, caption=said)
+    if gaps.max() <= CLOSE:
+        return f"{said}. The middle of a cloud is √ᾱ times its place: the data shrinks while the noise grows."
+    pad.ask_next()
+    again = f"The truth lies over your points now. Clear the pad and try again, with {pad.x_label}."
+    for factor, mistake in (
+        (1.0, "you left them where the data is, but the data shrinks"),
+        (alpha_bar, "you shrank by ᾱ; look at the left curve again"),
+        (0.0, "all three went to the middle; that happens only when no signal is left"),
+    ):
+        if _gaps(guessed, factor * MARKED)[0].max() <= 0.06:
+            raise Wrong(f"{mistake}. {again}")
+    raise Wrong(f"{said}; {CLOSE} is close enough. {again}")
 
 
-def _distance(guessed: np.ndarray, means: np.ndarray) -> tuple[float, np.ndarray]:
-    gaps = np.linalg.norm(guessed[:, None] - means, axis=-1)
-    rows, order = linear_sum_assignment(gaps)
-    return float(gaps[rows, order].mean()), order
+def _gaps(guessed: np.ndarray, means: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The distance of each guess to a place of its own, and which place that is."""
+    distances = np.linalg.norm(guessed[:, None] - means, axis=-1)
+    rows, order = linear_sum_assignment(distances)
+    return distances[rows, order], order
 
 
-def _clouds(means: np.ndarray) -> list[list[float]]:
+def _clouds(means: np.ndarray, alpha_bar: float) -> list[list[float]]:
     noise = np.random.default_rng(0).standard_normal((len(means), 40, 2))
-    cloud = (means[:, None] + np.sqrt(1 - LEFT) * noise).reshape(-1, 2)
+    cloud = (means[:, None] + np.sqrt(1 - alpha_bar) * noise).reshape(-1, 2)
     return cloud[np.abs(cloud).max(1) < 1.5].tolist()
 
 
 # --- complete --------------------------------------------------------------------------------------------------------
+def _products(betas: Tensor) -> Tensor:
+    return (1 - betas).cumprod(0)
+
+
+def _mix(alpha_bar: Tensor, x0: Tensor, noise: Tensor) -> Tensor:
+    return alpha_bar.sqrt() * x0 + (1 - alpha_bar).sqrt() * noise
+
+
+def _same_noise_in_every_step(x0: Tensor, noise: Tensor, t: int, betas: Tensor) -> Tensor:
+    for alpha in (1 - betas)[: t + 1]:
+        x0 = _mix(alpha, x0, noise)
+    return x0
+
+
+SLIPS: dict[str, Callable[[Tensor, Tensor, int, Tensor], Tensor]] = {
+    "the two factors are swapped: √ᾱ belongs to the data and √(1−ᾱ) to the noise.": (
+        lambda x0, noise, t, betas: _mix(1 - _products(betas)[t], x0, noise)
+    ),
+    "the noise comes with a minus; x_t is data plus noise.": (
+        lambda x0, noise, t, betas: _mix(_products(betas)[t], x0, -noise)
+    ),
+    "your ᾱ is that of the last step, whatever t is.": (
+        lambda x0, noise, t, betas: _mix(_products(betas)[-1], x0, noise)
+    ),
+    "your product stops one step too early: index t of cumprod includes step t.": (
+        lambda x0, noise, t, betas: _mix(_products(betas)[t - 1], x0, noise)
+    ),
+    "you walk the chain with the same noise in every step; the noises of the steps are independent, and only then do "
+    "their variances add up to 1−ᾱ.": _same_noise_in_every_step,
+}
+
+
 @exercise("01.complete", minutes=6)
 def judge_noised(noised: Any) -> str:
     """A function noised(x0, noise, t, betas) -> x_t.
@@ -96,40 +150,36 @@ def judge_noised(noised: Any) -> str:
         Wrong: it answers some fresh input wrongly.
         NotYet: it returns nothing.
     """
-    generator, cases, tried = fresh(), [], []
+    generator, cases = fresh(), []
     for share in (0.0, 0.2, 0.5, 0.8, 1.0):
         T = int(torch.randint(20, 60, (), generator=generator))
         betas = 0.002 + 0.15 * torch.rand(T, generator=generator, dtype=torch.float64)
         x0, noise = torch.randn(2, 7, 3, generator=generator).unbind()
-        t, schedule = round(share * (T - 1)), NoiseSchedule.from_alphas_cumprod((1 - betas).cumprod(0))
-        tried.append((schedule, x0, noise, t))
-        cases.append(Case(f"t = {t} of 0 … {T - 1}", (x0, noise, t, betas), schedule.add_noise(x0, noise, t)))
-    compare(noised, cases, suspects(tried))
+        t = round(share * (T - 1))
+        cases.append(Case(f"t = {t} of 0 … {T - 1}", (x0, noise, t, betas), _jump(x0, noise, t, betas)))
+    compare(noised, cases, _suspects([case.inputs for case in cases]))
     return "right at the first step, at the last, and between; on fresh data and fresh betas."
 
 
-def suspects(tried: list[tuple[NoiseSchedule, Tensor, Tensor, int]]) -> dict[str, list[Tensor]]:
-    """What each planted bug makes of some inputs, where that differs from the right answer.
+def _jump(x0: Tensor, noise: Tensor, t: int, betas: Tensor) -> Tensor:
+    return NoiseSchedule.from_alphas_cumprod(_products(betas)).add_noise(x0, noise, t)
 
-    Args:
-        tried: schedule, x_0, noise and t of each input.
 
-    Returns:
-        Name in BUGS -> x_t, input by input.
-    """
-    right = [schedule.add_noise(x0, noise, t) for schedule, x0, noise, t in tried]
-    found = {}
-    for name, bug in BUGS.items():
+def _suspects(inputs: list[tuple]) -> dict[str, list[Tensor]]:
+    """What each planted bug, and each common slip, makes of some inputs: diagnosis -> x_t, input by input."""
+    right, found = [_jump(*each) for each in inputs], {}
+    for bug in BUGS.values():
         with bug.planted():
-            wrong = [schedule.add_noise(x0, noise, t) for schedule, x0, noise, t in tried]
+            wrong = [_jump(*each) for each in inputs]
         if any(not torch.equal(a, b) for a, b in zip(right, wrong, strict=True)):
-            found[name] = wrong
-    return found
+            says = bug.says.replace("alpha_bar", "ᾱ")
+            found[says[0].lower() + says[1:]] = wrong
+    return found | {says: [slip(*each) for each in inputs] for says, slip in SLIPS.items()}
 
 
 # --- debug -----------------------------------------------------------------------------------------------------------
 MYSTERY = "lost_square_root"
-LINEUP = ("alpha_for_alpha_bar", "lost_square_root", "wrong_sign", "t_off_by_one")
+LINEUP = ("alpha_for_alpha_bar", "lost_square_root", "lost_both_roots", "t_off_by_one")
 
 
 def mystery_explorer() -> VarianceExplorer:
@@ -158,6 +208,7 @@ def judge_suspect(answer: Any) -> str:
     """
     if answer is None or answer is ... or answer == "":
         raise NotYet("write the suspect's name as soon as the picture has convinced you.")
+    answer = "_".join(str(answer).lower().split())
     if answer not in LINEUP:
         raise Wrong(f"{answer!r} is not among the suspects: {', '.join(LINEUP)}.")
     explorer = mystery_explorer()
@@ -169,7 +220,7 @@ def judge_suspect(answer: Any) -> str:
             f"with {answer} the variance at t = {t} is {rounded(explorer.data.measured[t])}, but the mystery has "
             f"{rounded(explorer.data.mystery[t])} there. Plant it in the picture and compare the two curves."
         )
-    return BUGS[MYSTERY].says
+    return "the noise got (1−ᾱ) for its factor, so (1−ᾱ)² for its variance, and between the ends that is less than 1−ᾱ."
 
 
 # --- transfer --------------------------------------------------------------------------------------------------------
@@ -192,16 +243,17 @@ def judge_schedule(my_alphas_cumprod: Any) -> str:
     for T in lengths:
         table = call(my_alphas_cumprod, T).double()
         if table.shape != (T,):
-            raise Wrong(f"for T = {T} the shape is {tuple(table.shape)}; one number a step is awaited, ({T},).")
-        if not (torch.isfinite(table).all() and (table > 0).all() and (table < 1).all()):
+            raise Wrong(f"for T = {T} the shape is {tuple(table.shape)}; one number a step is expected, ({T},).")
+        if torch.isnan(table).any():
+            raise Wrong(f"for T = {T} some ᾱ is no number (NaN).")
+        if not ((table > 0).all() and (table < 1).all()):
             raise Wrong(f"for T = {T} some ᾱ is not strictly between 0 and 1.")
         if not (table.diff() < 0).all():
             raise Wrong(f"for T = {T} ᾱ does not fall at step {int((table.diff() >= 0).nonzero()[0]) + 1}.")
         if table[-1] > 0.01:
             raise Wrong(f"for T = {T} ᾱ = {rounded(table[-1])} is left at the last step; 0.01 is the most.")
-        jump = torch.cat([1 - table[:1], -table.diff()]).max()
-        if jump > 6 / T:
-            raise Wrong(
-                f"for T = {T} one step takes {rounded(jump)} of ᾱ at once; take at most 6 / T = {rounded(6 / T)}."
-            )
+        if table[0] < 0.95:
+            raise Wrong(f"for T = {T} the first ᾱ is {rounded(table[0])}; begin gently, with 0.95 or more.")
+        if (jump := -table.diff().min()) > 6 / T:
+            raise Wrong(f"for T = {T} one step lowers ᾱ by {rounded(jump)}; 6 / T = {rounded(6 / T)} is the most.")
     return f"it reaches noise smoothly for T = {', '.join(map(str, sorted(lengths)))}."

@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 import torch
 
 from dilviz.diffusion import BETA_SCHEDULES, NoiseSchedule
+from dilviz.envs.fork import FORK
 from dilviz.show import theme
 from dilviz.show.base import Explorer, rounded
 from dilviz.show.datasets import DATASETS, Dataset, dataset
@@ -114,6 +115,7 @@ def noising_figure(data: NoisingData) -> go.Figure:
         theme.points("data", share[[now]], signal[[now]], size=11, **right),
         theme.points("noise", share[[now]], sigma[[now]], size=11, **right),
         theme.points("cloning", share[-1:], signal[-1:], size=14, opacity=float(too_much), **right),
+        _signs(data.tree),
     ]
     return go.Figure(traces, two_panels([TREE] if data.tree else [], "share of the T steps", (-0.03, 1.08)))
 
@@ -131,6 +133,13 @@ def _scene(data: NoisingData) -> list[go.Scatter]:
         theme.points("noise", noisy[:, 0], noisy[:, 1], size=5, opacity=0.7),
         theme.points("noise", noisy[:1, 0], noisy[:1, 1], size=12),
     ]
+
+
+def _signs(tree: bool) -> go.Scatter:
+    """Where a walk starts and where it wants to go."""
+    y = np.array([2 * FORK.start[1] - 1, 2 * FORK.goal[1] - 1]) if tree else np.full(2, np.nan)
+    words = {"text": ["start", "goal"], "mode": "markers+text", "textposition": ["bottom center", "top center"]}
+    return theme.points("tree", np.zeros(2), y, size=8, **words)
 
 
 def two_panels(shapes: list[dict], x_title: str, y: tuple[float, float], **more: object) -> go.Layout:
@@ -168,7 +177,7 @@ def describe_noising(data: NoisingData) -> str:
     left = left_at_the_end(NoiseSchedule.from_alphas_cumprod(torch.from_numpy(data.alpha_bar)))
     return (
         f"t = {data.t} of 0 … {T - 1}{' (clean)' if data.t < 0 else ''}: ᾱ = {rounded(alpha_bar)}, so xₜ is "
-        f"{rounded(alpha_bar**0.5)} times the data plus {rounded((1 - alpha_bar) ** 0.5)} times noise. {left}"
+        f"{rounded(alpha_bar**0.5)} times the data (grey) plus {rounded((1 - alpha_bar) ** 0.5)} times noise. {left}"
     )
 
 
@@ -178,13 +187,13 @@ class NoisingExplorer(Explorer):
     Args:
         data: a name in DATASETS to begin with.
         schedule: a schedule of your own; it takes the place of the controls for schedule and T.
-        t: where to begin; a tenth of the way where not given.
+        t: where to begin; -1 is clean.
     """
 
-    def __init__(self, data: str = "fork: walks", schedule: NoiseSchedule | None = None, t: int | None = None) -> None:
+    def __init__(self, data: str = "fork: walks", schedule: NoiseSchedule | None = None, t: int = -1) -> None:
         steps = ipywidgets.SelectionSlider(options=TIMESTEPS, value=50, description="T", continuous_update=True)
         last = (len(schedule) if schedule else steps.value) - 1
-        slider = ipywidgets.IntSlider(min=-1, max=last, value=last // 10 if t is None else t)
+        slider = ipywidgets.IntSlider(min=-1, max=last, value=t)
         controls = {
             "t": slider,
             "what": ipywidgets.Dropdown(options=list(DATASETS), value=data, description="data"),
@@ -194,7 +203,7 @@ class NoisingExplorer(Explorer):
             ipywidgets.dlink((steps, "value"), (slider, "max"), lambda T: T - 1)
             controls |= {
                 "beta_schedule": ipywidgets.Dropdown(
-                    options=list(BETA_SCHEDULES), value="linear", description="schedule"
+                    options=list(BETA_SCHEDULES), value="squaredcos_cap_v2", description="schedule"
                 ),
                 "T": steps,
                 "rescale": ipywidgets.Checkbox(value=True, description="fit betas to T", indent=False),

@@ -17,7 +17,7 @@ from dilviz.diffusion import NoiseSchedule
 from dilviz.show import theme
 from dilviz.show.base import Bug, Explorer, rounded
 from dilviz.show.datasets import dataset
-from dilviz.show.noising import TREE, make_schedule, two_panels
+from dilviz.show.noising import TREE, two_panels
 
 Reading = Callable[[NoiseSchedule, Tensor, torch.Generator], Tensor]
 
@@ -113,7 +113,7 @@ class VarianceData:
 @cache
 def _setting(T: int) -> tuple[NoiseSchedule, Tensor, np.ndarray]:
     """The schedule, the data (N, 1, 2) and the law (T,) of the picture."""
-    schedule, x0 = make_schedule(T, "linear", rescale=True), dataset("fork: points").x0.repeat(8, 1, 1)
+    schedule, x0 = NoiseSchedule(T), dataset("fork: points").x0.repeat(8, 1, 1)
     alpha_bar = schedule.alphas_cumprod
     return schedule, x0, (alpha_bar * x0.var(0).mean() + 1 - alpha_bar).numpy()
 
@@ -151,16 +151,23 @@ def variance_figure(data: VarianceData) -> go.Figure:
     puzzle = not np.isnan(data.mystery).any()
     traces = [
         theme.points("noise", data.xt[:, 0], data.xt[:, 1], size=5, opacity=0.7),
-        theme.line("data", share, data.law, "" if puzzle else " the law", **right),
+        theme.line("data", share, data.law, " the law", **right),
         theme.points("noise", share, data.measured, size=6, **right),
-        theme.line("cloning", share, data.mystery, " mystery" if puzzle else "", **right),
+        theme.line("cloning", share, data.mystery, **right),
+        _note("mystery", share, data.mystery, **right),
         theme.points("noise", share[[data.t]], data.measured[[data.t]], size=13, **right),
     ]
     # Readings differ by orders of magnitude, broken code by a little.
-    y, axis = ((0, 1.3), {}) if puzzle else ((-1.2, 4.2), {"type": "log", "dtick": 1, "exponentformat": "power"})
+    y, axis = ((0, 1.3), {}) if puzzle else ((-1.2, 6.6), {"type": "log", "dtick": 1, "exponentformat": "power"})
     layout = two_panels([TREE], "share of the T steps", y, title="variance of xₜ", **axis)
     layout.xaxis2.domain = [0.58, 1]
     return go.Figure(traces, layout)
+
+
+def _note(words: str, x: np.ndarray, y: np.ndarray, **axes: str) -> go.Scatter:
+    """Words beside the middle of a curve."""
+    at = [len(x) // 3]
+    return go.Scatter(x=x[at], y=y[at], text=[words], mode="text", textposition="bottom right", **axes)
 
 
 def describe_variance(data: VarianceData) -> str:
