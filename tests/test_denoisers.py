@@ -164,6 +164,18 @@ def test_with_points_the_exact_denoiser_weighs_them_by_their_likelihood():
         assert torch.allclose(got[row], (share[:, None, None] * points).sum(0), rtol=1e-12)
 
 
+def test_in_many_dimensions_each_component_is_weighed_by_its_density_and_shrinks_by_its_width():
+    schedule, means, std = NoiseSchedule(41), randn(2, 5, 3).double() / 3, torch.tensor([0.1, 0.5]).double()
+    xt, t = randn(11, 5, 3, seed=1).double(), 23
+    alpha_bar = schedule.alpha_bar(t)
+    width = (alpha_bar * std**2 + 1 - alpha_bar).sqrt().reshape(2, 1, 1)
+    log_density = torch.distributions.Normal(alpha_bar.sqrt() * means, width).log_prob(xt[:, None]).sum((2, 3))
+    pull = (alpha_bar.sqrt() * std**2).reshape(2, 1, 1) / width**2
+    in_component = means + pull * (xt[:, None] - alpha_bar.sqrt() * means)  # (11, 2, 5, 3)
+    expected = (log_density.softmax(1)[:, :, None, None] * in_component).sum(1)
+    assert torch.allclose(ExactDenoiser(schedule, means, std=std)(xt, t), expected, rtol=1e-6)
+
+
 def test_at_little_noise_the_exact_denoiser_gives_the_point_and_at_much_noise_the_mean():
     schedule, points = NoiseSchedule(1000), randn(7, 5, 3).double()
     denoiser = ExactDenoiser(schedule, points)

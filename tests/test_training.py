@@ -323,7 +323,7 @@ def test_a_resumed_training_equals_an_uninterrupted_one_bit_for_bit(tmp_path, ev
 
 
 def test_a_finished_training_is_resumed_without_a_step(tmp_path):
-    first, again = network(), Stopping(at=1)
+    first, again = network(), Diverging(at=1)
     history = fit(first, SCHEDULE, DATA, COND, checkpoint=tmp_path / "c", **RECIPE)
     resumed = fit(again, SCHEDULE, DATA, COND, checkpoint=tmp_path / "c", resume=True, **RECIPE)
     assert resumed.records == history.records
@@ -416,7 +416,7 @@ def test_a_place_that_cannot_be_written_is_found_before_the_first_step(tmp_path)
     (tmp_path / "folder").mkdir()
     for place in (tmp_path / "file" / "c", tmp_path / "folder"):
         with pytest.raises(InputError, match="cannot be written"):
-            fit(Stopping(at=1), SCHEDULE, DATA, COND, checkpoint=place, **RECIPE)
+            fit(Diverging(at=1), SCHEDULE, DATA, COND, checkpoint=place, **RECIPE)
         with pytest.raises(InputError, match="cannot be written"):
             write_checkpoint(place, {"a": torch.zeros(1)}, {})
     assert (tmp_path / "file").read_text() == "mine"
