@@ -11,12 +11,12 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import dilviz
 from dilviz.errors import InputError, MissingExtra
 
-Result = tuple[dict, int]
+Result = tuple[dict | None, int]
 
 
 class _Parser(argparse.ArgumentParser):
@@ -122,7 +122,7 @@ def _add_evaluate(sub: _Parser) -> None:
     sub.add_argument("--out", metavar="FILE", help="write the result there too")
 
 
-def _lab(**options: object) -> tuple[None, int]:
+def _lab(**options: Any) -> Result:
     from dilviz.lab import lab
 
     return None, lab(**options)
@@ -141,13 +141,13 @@ def _tasks() -> Result:
     return commands.tasks(), 0
 
 
-def _train(**options: object) -> Result:
+def _train(**options: Any) -> Result:
     from dilviz import commands
 
     return commands.train(**options), 0
 
 
-def _evaluate(seeds: str, **options: object) -> Result:
+def _evaluate(seeds: str, **options: Any) -> Result:
     from dilviz import commands
 
     return commands.evaluate(seeds=commands.parse_seeds(seeds), **options), 0

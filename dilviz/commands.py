@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -61,7 +62,7 @@ def train(
     resume: bool = False,
     force: bool = False,
     device: str = "auto",
-    **changes: int | str | None,
+    **changes: Any,
 ) -> dict:
     """Record demonstrations, train a policy on them, and write it to a folder.
 
@@ -126,7 +127,7 @@ def train(
 
 def _usable(name: str) -> Task:
     task = get_task(name)
-    if not task.available:
+    if task.needs and not task.available:
         raise MissingExtra(f"task {name!r} needs a package that is not installed: pip install '{task.needs[1]}'.")
     return task
 

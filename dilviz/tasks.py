@@ -14,8 +14,8 @@ from dilviz.errors import InputError
 from dilviz.imitation.episodes import Episodes
 from dilviz.imitation.rollout import Environments, Policy, rollout
 
-# No evaluation seed may meet a start that was trained on.
-FIRST_DEMONSTRATION_SEED = 2**31
+# The first seed of demonstrations: no evaluation may meet a start that was trained on.
+FIRST = 2**31
 
 
 @dataclass(frozen=True)
@@ -126,11 +126,11 @@ class Task:
         """
         if count < 1:
             raise InputError(f"demos is {count}; give at least one demonstration.")
-        expert, found, tried = self.expert(), 0, []
-        while found < count:
-            first = FIRST_DEMONSTRATION_SEED + sum(map(len, tried))
-            tried.append(rollout(expert, self, range(first, first + count - found)))
-            found += int(tried[-1].success.sum())
+        expert = self.expert()
+        tried = [rollout(expert, self, range(FIRST, FIRST + count))]
+        while (missing := count - sum(int(episodes.success.sum()) for episodes in tried)) > 0:
+            first = FIRST + sum(len(episodes) for episodes in tried)
+            tried.append(rollout(expert, self, range(first, first + missing)))
         return _joined([episodes.only(episodes.success) for episodes in tried])
 
 

@@ -12,7 +12,7 @@ from dilviz.errors import InputError
 from dilviz.imitation import DiffusionPolicy, Episodes, Windows, rollout, train_diffusion_policy
 from dilviz.imitation.intervals import bootstrap_mean, wilson
 from dilviz.imitation.scaling import MinMax
-from dilviz.tasks import FIRST_DEMONSTRATION_SEED, TASKS, get_task
+from dilviz.tasks import FIRST, TASKS, get_task
 
 
 def episodes(lengths, obs_dim=3, act_dim=2):
@@ -172,7 +172,7 @@ def test_demonstrations_are_successes_on_seeds_that_no_evaluation_meets():
     demonstrations = get_task("lander").demonstrations(3)
     assert len(demonstrations) == 3
     assert demonstrations.success.all() and (demonstrations.returns >= 200).all()
-    assert (demonstrations.seeds >= FIRST_DEMONSTRATION_SEED).all()
+    assert (demonstrations.seeds >= FIRST).all()
     assert demonstrations.sha256 == get_task("lander").demonstrations(3).sha256
 
 

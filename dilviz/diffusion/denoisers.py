@@ -129,7 +129,10 @@ class MLPDenoiser(nn.Module):
         if t.shape != xt.shape[:1]:
             raise InputError(f"t has shape {tuple(t.shape)}; give one time for each of the {len(xt)} rows of xt.")
         parts = [xt.flatten(1), self._embed(t)] + ([] if cond is None else [cond])
-        return self._after_first(self.first(torch.cat(parts, dim=1)))
+        h = self.first(torch.cat(parts, dim=1))
+        for layer in self.hidden:
+            h = layer(silu(h))
+        return self.last(silu(h)).unflatten(1, (self.horizon, self.dim))
 
     def prepare(self, timesteps: Tensor, cond: Tensor | None = None) -> Callable[[Tensor, int], Tensor]:
         """The same function for a fixed condition and list of times, with all that does not depend on x_t done ahead.
@@ -146,27 +149,28 @@ class MLPDenoiser(nn.Module):
             for sampling: it works in place, so no gradient flows through it.
 
         Raises:
-            InputError: shapes that do not fit the network, when the function is called.
+            InputError: shapes that do not fit the network, when the function is called for the first time.
         """
         on_x, on_time, on_cond = self.first.weight.split([self.horizon * self.dim, TIME_DIM, self.cond_dim], dim=1)
         time_shares = linear(self._embed(timesteps), on_time, self.first.bias).unbind()  # N of (width,)
         cond_share = None if cond is None else linear(cond, on_cond)  # (B, width)
         on_x = on_x.t()
+        layers = [(layer.weight, layer.bias) for layer in cast(list[nn.Linear], [*self.hidden, self.last])]
 
         def predict(xt: Tensor, i: int) -> Tensor:
-            self._check(xt, cond)
+            if i == 0:
+                self._check(xt, cond)
             h = torch.addmm(time_shares[i], xt.flatten(1), on_x)
-            return self._after_first(h if cond_share is None else h.add_(cond_share), in_place=True)
+            if cond_share is not None:
+                h.add_(cond_share)
+            for weight, bias in layers:
+                h = linear(silu(h, inplace=True), weight, bias)
+            return h.view(xt.shape)
 
         return predict
 
     def _embed(self, t: Tensor) -> Tensor:
         return time_embedding(t).to(self.first.weight.dtype)
-
-    def _after_first(self, h: Tensor, in_place: bool = False) -> Tensor:
-        for layer in cast(list[nn.Linear], self.hidden):
-            h = linear(silu(h, in_place), layer.weight, layer.bias)
-        return self.last(silu(h, in_place)).unflatten(1, (self.horizon, self.dim))
 
     def _check(self, xt: Tensor, cond: Tensor | None) -> None:
         if xt.shape[1:] != (self.horizon, self.dim):

@@ -7,6 +7,7 @@ one flat buffer while training lasts, so clipping, the optimiser and the moving 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -109,7 +110,7 @@ class Loop:
         xt = torch.addcmul(signal * x0, sigma, noise)
         target = torch.addcmul(target_x0 * x0, target_noise, noise)
         # No cache: a weight is cast once a step anyhow, and a cast must not outlive the graph that it is part of.
-        with torch.autocast("cuda", torch.bfloat16, enabled=self.autocast, cache_enabled=False):
+        with torch.autocast("cuda", torch.bfloat16, cache_enabled=False) if self.autocast else nullcontext():
             output = self.denoiser(xt, t, cond)
         loss = nn.functional.mse_loss(output.float(), target)
         self.gradient.zero_()

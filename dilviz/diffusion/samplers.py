@@ -190,7 +190,7 @@ class Sampler:
 
         x, x0, xs, x0s = noise, noise, [noise], []
         for i in range(len(plan.timesteps)):
-            before, x0 = x0, estimate(predict(x, i).to(x.dtype), x, i)
+            before, x0 = x0, estimate(predict(x, i), x, i)
             if clip is not None:
                 x0 = x0.clamp(-clip, clip)
             x = torch.mul(x0, on_x0[i]).add_(x, alpha=on_xt[i])
@@ -299,7 +299,7 @@ def _predictor(denoiser: Denoiser, plan: _Plan, noise: Tensor, cond: Tensor | No
     times = times.to(noise.device)
     if hasattr(denoiser, "prepare"):
         return denoiser.prepare(times, cond)
-    return lambda x, i: denoiser(x, times[i].expand(len(x)), cond)
+    return lambda x, i: denoiser(x, times[i].expand(len(x)), cond).to(noise.dtype)
 
 
 def _noise_source(generator: Generators, like: Tensor) -> Callable[[], Tensor]:

@@ -64,7 +64,8 @@ def fit(
     """Train a denoiser; at the end it carries the moving average of its weights.
 
     Args:
-        denoiser: called as `denoiser(xt, t, cond)`, with an attribute `prediction_type`.
+        denoiser: called as `denoiser(xt, t, cond)`, with an attribute `prediction_type`. (Dropout draws from the global
+            generator, which no seed of ours and no checkpoint holds.)
         schedule: the noise.
         data: (N, horizon, dim) clean data, finite, scaled to about [-1, 1].
         cond: (N, cond_dim), the condition of each row, or None.

@@ -53,6 +53,7 @@ class GymEnvironments:
             observations (b, obs_dim), rewards (b,), done (b,) whether the episode is over, by end or by time.
         """
         box = self.copies[0].action_space
+        assert isinstance(box, gymnasium.spaces.Box)  # `tasks` names no other
         results = []
         for row, action in zip(rows, actions, strict=True):
             observed, reward, terminated, truncated, _ = self.copies[row].step(np.clip(action, box.low, box.high))

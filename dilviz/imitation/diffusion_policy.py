@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -50,10 +51,10 @@ class DiffusionPolicy:
         self.denoiser, self.schedule = denoiser, schedule
         self.observation_scale, self.action_scale = observation_scale, action_scale
         self.obs_horizon, self.action_horizon = obs_horizon, action_horizon
-        self.sampler_options: dict[str, float] = {}
+        self.sampler_options: dict[str, Any] = {}
         self.use(sampler, num_inference_steps)
 
-    def use(self, sampler: str, num_inference_steps: int, **options: float) -> DiffusionPolicy:
+    def use(self, sampler: str, num_inference_steps: int, **options: Any) -> DiffusionPolicy:
         """Choose how it samples from now on.
 
         Args:
@@ -96,6 +97,7 @@ class DiffusionPolicy:
             self.denoiser, self.schedule, noise, self.num_inference_steps, cond=cond, generator=generator,
             **self.sampler_options,
         )  # fmt: skip
+        assert isinstance(chunk, Tensor)  # no trace was asked for
         now = self.obs_horizon - 1  # the chunk begins at the oldest observation; what is past is not done again
         return self.action_scale.unscale(chunk[:, now : now + self.action_horizon])
 
@@ -148,12 +150,16 @@ class DiffusionPolicy:
         denoiser = MLPDenoiser(**recipe["denoiser"])
         weights = {n.removeprefix("denoiser."): t for n, t in tensors.items() if n.startswith("denoiser.")}
         denoiser.load_state_dict(weights)
-        scales = [MinMax(tensors[f"{name}.low"], tensors[f"{name}.high"]) for name in ("observation", "action")]
         return cls(
-            denoiser.eval(), NoiseSchedule.from_alphas_cumprod(tensors["alphas_cumprod"]), *scales,
-            obs_horizon=recipe["obs_horizon"], action_horizon=recipe["action_horizon"], sampler=recipe["sampler"],
+            denoiser.eval(),
+            NoiseSchedule.from_alphas_cumprod(tensors["alphas_cumprod"]),
+            MinMax(tensors["observation.low"], tensors["observation.high"]),
+            MinMax(tensors["action.low"], tensors["action.high"]),
+            obs_horizon=recipe["obs_horizon"],
+            action_horizon=recipe["action_horizon"],
+            sampler=recipe["sampler"],
             num_inference_steps=recipe["num_inference_steps"],
-        )  # fmt: skip
+        )
 
 
 def train_diffusion_policy(
@@ -165,7 +171,7 @@ def train_diffusion_policy(
     width: int = 256,
     depth: int = 3,
     prediction_type: str = "sample",
-    **training: object,
+    **training: Any,
 ) -> tuple[DiffusionPolicy, History]:
     """Train a diffusion policy on windows of demonstrations.
 

@@ -59,7 +59,9 @@ class Environments(Protocol):
 class Task(Protocol):
     """What `rollout` needs of a task; `dilviz.tasks` has the whole."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """As the command knows it."""
 
     def environments(self, count: int) -> Environments:
         """Copies of the environment.

@@ -138,8 +138,8 @@ def _scene(data: NoisingData) -> list[go.Scatter]:
 def _signs(tree: bool) -> go.Scatter:
     """Where a walk starts and where it wants to go."""
     y = np.array([2 * FORK.start[1] - 1, 2 * FORK.goal[1] - 1]) if tree else np.full(2, np.nan)
-    words = {"text": ["start", "goal"], "mode": "markers+text", "textposition": ["bottom center", "top center"]}
-    return theme.points("tree", np.zeros(2), y, size=8, **words)
+    signs = theme.points("tree", np.zeros(2), y, size=8)
+    return signs.update(mode="markers+text", text=["start", "goal"], textposition=["bottom center", "top center"])
 
 
 def two_panels(shapes: list[dict], x_title: str, y: tuple[float, float], **more: object) -> go.Layout:
@@ -160,6 +160,8 @@ def two_panels(shapes: list[dict], x_title: str, y: tuple[float, float], **more:
     free = {"zeroline": False, "fixedrange": True, "gridcolor": theme.GRID}
     layout.xaxis2 = free | {"domain": [0.56, 1], "anchor": "y2", "range": (-0.01, 1.01), "title": x_title}
     layout.yaxis2 = free | {"anchor": "x2", "range": y} | more
+    stacked = {"xaxis.domain": [0, 1], "yaxis.domain": [0.48, 1], "xaxis2.domain": [0, 1], "yaxis2.domain": [0, 0.4]}
+    layout.meta = {"narrow": stacked | {"height": 660}}
     return layout
 
 

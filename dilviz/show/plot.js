@@ -1,5 +1,6 @@
 // A picture with its caption. It draws what the model holds: a message that is late is overtaken, never queued.
 
+const NARROW = 560; // pixels; below it panels stand one above the other
 const CONFIG = { displayModeBar: false, doubleClick: false };
 
 /** Plotly, loaded once a page: its text lies in one model that all plots of the kernel share. */
@@ -31,6 +32,16 @@ function nameControls(explorer) {
   }
 }
 
+/** The layout for a width; where there is little, `layout.meta.narrow` holds what changes: {"xaxis.domain": [0, 1]}. */
+export function fitted(layout, width) {
+  if (width >= NARROW) return layout;
+  for (const [path, value] of Object.entries(layout.meta?.narrow ?? {})) {
+    const keys = path.split(".");
+    keys.slice(0, -1).reduce((part, key) => part[key], layout)[keys.at(-1)] = value;
+  }
+  return layout;
+}
+
 function render({ model, el }) {
   const life = new AbortController();
   const figure = document.createElement("figure");
@@ -41,6 +52,7 @@ function render({ model, el }) {
   el.append(figure);
 
   let waiting = false;
+  let drawnAt = 0;
   async function draw() {
     if (waiting) return; // the draw that waits will see what has just changed
     waiting = true;
@@ -49,14 +61,20 @@ function render({ model, el }) {
     waiting = false;
     if (life.signal.aborted) return;
     const { data, layout } = structuredClone(model.get("figure")); // Plotly writes into what it is given
-    await plotly.react(plot, data, layout, CONFIG);
+    drawnAt = figure.clientWidth;
+    await plotly.react(plot, data, fitted(layout, drawnAt), CONFIG);
     nameControls(el.closest(".dilviz-explorer"));
   }
   function write() {
     caption.textContent = model.get("caption");
     plot.setAttribute("aria-label", model.get("caption"));
   }
-  const resized = new ResizeObserver(() => plot.data && globalThis.dilvizPlotly.then((plotly) => plotly.Plots.resize(plot)));
+  function resize() {
+    if (!plot.data) return;
+    if (drawnAt < NARROW !== figure.clientWidth < NARROW) draw();
+    else globalThis.dilvizPlotly.then((plotly) => plotly.Plots.resize(plot));
+  }
+  const resized = new ResizeObserver(resize);
   resized.observe(figure);
   model.on("change:figure", draw);
   model.on("change:caption", write);

@@ -160,7 +160,7 @@ def variance_figure(data: VarianceData) -> go.Figure:
     # Readings differ by orders of magnitude, broken code by a little.
     y, axis = ((0, 1.3), {}) if puzzle else ((-1.2, 6.6), {"type": "log", "dtick": 1, "exponentformat": "power"})
     layout = two_panels([TREE], "share of the T steps", y, title="variance of xₜ", **axis)
-    layout.xaxis2.domain = [0.58, 1]
+    layout.xaxis2.domain = (0.58, 1)
     return go.Figure(traces, layout)
 
 
