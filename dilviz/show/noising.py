@@ -192,7 +192,7 @@ class NoisingExplorer(Explorer):
         t: where to begin; -1 is clean.
     """
 
-    def __init__(self, data: str = "fork: walks", schedule: NoiseSchedule | None = None, t: int = -1) -> None:
+    def __init__(self, data: str = "fork: walks", schedule: NoiseSchedule | None = None, t: int = 2) -> None:
         steps = ipywidgets.SelectionSlider(options=TIMESTEPS, value=50, description="T", continuous_update=True)
         last = (len(schedule) if schedule else steps.value) - 1
         slider = ipywidgets.IntSlider(min=-1, max=last, value=t)
