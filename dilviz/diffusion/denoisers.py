@@ -149,7 +149,7 @@ class MLPDenoiser(nn.Module):
             for sampling: it works in place, so no gradient flows through it.
 
         Raises:
-            InputError: shapes that do not fit the network, when the function is called for the first time.
+            InputError: shapes that do not fit the network, when the function is asked for the first of the times.
         """
         on_x, on_time, on_cond = self.first.weight.split([self.horizon * self.dim, TIME_DIM, self.cond_dim], dim=1)
         time_shares = linear(self._embed(timesteps), on_time, self.first.bias).unbind()  # N of (width,)
