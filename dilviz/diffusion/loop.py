@@ -106,7 +106,7 @@ class Loop:
         rows, noise, t = self.draw()
         x0 = rows[:, : self.num_data].unflatten(1, self.shape)  # (B, horizon, dim)
         cond = rows[:, self.num_data :] if self.has_cond else None
-        signal, sigma, target_x0, target_noise = self.table[t].view(len(t), 4, 1, 1).unbind(1)
+        signal, sigma, target_x0, target_noise = self.table.index_select(0, t).view(len(t), 4, 1, 1).unbind(1)
         xt = torch.addcmul(signal * x0, sigma, noise)
         target = torch.addcmul(target_x0 * x0, target_noise, noise)
         # No cache: a weight is cast once a step anyhow, and a cast must not outlive the graph that it is part of.
@@ -115,11 +115,19 @@ class Loop:
         loss = nn.functional.mse_loss(output.float(), target)
         self.gradient.zero_()
         loss.backward()
-        self.gradient.mul_((MAX_GRADIENT_NORM / (self.gradient.norm() + 1e-6)).clamp(max=1))
+        self._clip()
         self.optimizer.step()
         with torch.no_grad():
             self.ema.lerp_(self.flat, self.ema_weight)
             self.loss_sum.add_(loss.detach())
+
+    def _clip(self) -> None:
+        divisor = (self.gradient.norm() / MAX_GRADIENT_NORM).clamp(min=1)
+        if self.gradient.device.type in ("cpu", "cuda"):
+            # As a gradient scaler does it: the fused step divides while it reads, which saves a pass over memory.
+            self.optimizer.grad_scale = divisor
+        else:
+            self.gradient.div_(divisor)
 
     def draw(self) -> tuple[Tensor, Tensor, Tensor]:
         """A batch: rows (B, …), noise (B, horizon, dim) and times (B,)."""
