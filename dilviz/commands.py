@@ -21,7 +21,7 @@ from dilviz.imitation import DiffusionPolicy, Episodes, Windows, rollout, train_
 from dilviz.imitation.episodes import check_horizons
 from dilviz.imitation.intervals import bootstrap_mean, wilson
 from dilviz.imitation.rollout import Policy, latency_ms
-from dilviz.tasks import TASKS, Recipe, Task, get_task
+from dilviz.tasks import TASKS, Task, get_task
 
 POLICIES = ("diffusion",)
 WEIGHTS, STATE = "policy.safetensors", "training.safetensors"
@@ -311,18 +311,3 @@ def environment() -> dict:
         torch's version, the device that "auto" means here, and the number of threads.
     """
     return {"torch": torch.__version__, "device": str(resolve_device()), "threads": torch.get_num_threads()}
-
-
-def recipe_of(task: str) -> Recipe:
-    """The default options of `train`.
-
-    Args:
-        task: a task's name.
-
-    Returns:
-        Its recipe.
-
-    Raises:
-        InputError: no such task.
-    """
-    return get_task(task).recipe

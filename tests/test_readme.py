@@ -53,7 +53,8 @@ def test_every_picture_and_link_is_there():
 def test_every_lesson_is_in_the_table_with_its_minutes():
     for path in LESSONS:
         minutes = re.search(r"\*\*Time\*\* (\d+) minutes", read(path).cells[0].source)[1]
-        assert re.search(rf"^\| \[{path.stem[:2]} .*\]\(notebooks/{path.name}\) \|.*\| {minutes} \|$", README, re.MULTILINE)
+        row = rf"^\| \[{path.stem[:2]} .*\]\(notebooks/{path.name}\) \|.*\| {minutes} \|$"
+        assert re.search(row, README, re.MULTILINE)
 
 
 def test_windows_lines_name_what_is_in_the_repository():

@@ -125,7 +125,7 @@ class Loop:
         divisor = (self.gradient.norm() / MAX_GRADIENT_NORM).clamp(min=1)
         if self.gradient.device.type in ("cpu", "cuda"):
             # As a gradient scaler does it: the fused step divides while it reads, which saves a pass over memory.
-            self.optimizer.grad_scale = divisor
+            self.optimizer.grad_scale = divisor  # type: ignore[attr-defined]
         else:
             self.gradient.div_(divisor)
 

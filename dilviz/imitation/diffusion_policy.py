@@ -193,13 +193,10 @@ def train_diffusion_policy(
     """
     observations, actions = windows.observations(), windows.actions()
     observation_scale, action_scale = MinMax.of(observations), MinMax.of(actions)
-    seed = training.get("seed", 0)
-    with torch.random.fork_rng(devices=[]):  # layers draw their first weights from the global generator: lend it a seed
-        torch.manual_seed(seed)
-        denoiser = MLPDenoiser(
-            windows.pred_horizon, actions.shape[-1], windows.obs_horizon * observations.shape[-1], width, depth,
-            prediction_type,
-        )  # fmt: skip
+    denoiser = MLPDenoiser(
+        windows.pred_horizon, actions.shape[-1], windows.obs_horizon * observations.shape[-1], width, depth,
+        prediction_type, seed=training.get("seed", 0),
+    )  # fmt: skip
     schedule = NoiseSchedule(num_train_timesteps)
     policy = DiffusionPolicy(
         denoiser, schedule, observation_scale, action_scale, windows.obs_horizon, action_horizon,
