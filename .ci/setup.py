@@ -30,7 +30,7 @@ make lab      open the lessons in JupyterLab      ARGS="--lesson 01 --no-browser
 make test     run every test                      ARGS="tests/test_setup.py -x"
 make lint     ruff and mypy
 make lessons  execute every lesson and write its outputs
-make stills   draw the still pictures of the lessons
+make stills   draw the pictures of the lessons and of the README
 PYTHON=/path/to/python picks the Python (3.11 to 3.13), TORCH=auto|cpu|cuda PyTorch's build."""
 
 CAUSES = (
@@ -254,9 +254,9 @@ def commands(target, rest):
         "setup": [],
         "lab": [["-m", "dilviz", "lab", *rest]],
         "test": [["-m", "pytest", *nbval, *rest]],
-        "lint": [["-m", "ruff", "check", "."], ["-m", "mypy"]],
+        "lint": [["-m", "ruff", "check", "."], ["-m", "ruff", "format", "--check", "."], ["-m", "mypy"]],
         "lessons": [[".ci/lessons.py", *rest]],
-        "stills": [["-m", "dilviz.show.stills", *rest]],
+        "stills": [["-m", "dilviz.show.stills", *rest], ["-m", "dilviz.show.film"]],
     }[target]
 
 
