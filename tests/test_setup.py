@@ -23,7 +23,7 @@ SENTENCE = re.compile(r"dilviz: [^\n]+\.\n")
 SHUT = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "", "PIP_CONFIG_FILE": os.devnull}  # lets a real pip reach nothing
 TORCH = re.search(r"(?m)^torch==(\S+)", (ROOT / "constraints.txt").read_text()).group(1)
 
-pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="no make here")
+pytestmark = pytest.mark.skipif(os.name == "nt" or shutil.which("make") is None, reason="needs make and a shell")
 
 # Runs a script in a Python whose machine differs as MACHINE says. (A shebang has no room for a path with a space: to
 # the shell the second and third line are a command, to Python a string.)
