@@ -9,6 +9,7 @@ from typing import Any
 
 import ipywidgets
 import plotly.graph_objects as go
+from traitlets import TraitError
 
 from dilviz.errors import InputError
 from dilviz.show.plot import PlayButton, Plot
@@ -100,13 +101,22 @@ class Explorer(ipywidgets.VBox):
             values: control name -> value.
 
         Raises:
-            InputError: where there is no such control.
+            InputError: where there is no such control, or it does not take the value.
         """
         if unknown := sorted(values.keys() - self.controls.keys()):
             raise InputError(f"there is no control {unknown[0]!r}; choose from {', '.join(self.controls)}")
         with self._hold():
-            for name, value in values.items():
-                self.controls[name].value = value
+            for name, value in [*values.items()] * 2:  # twice: the new value of one may bound another's
+                self._set(name, value)
+
+    def _set(self, name: str, value: Any) -> None:
+        control = self.controls[name]
+        try:
+            control.value = value
+        except TraitError as error:
+            options = getattr(control, "options", ())
+            mend = f"take one of {', '.join(map(str, options))}" if options else f"give one like {control.value!r}"
+            raise InputError(f"{name} does not take {value!r}; {mend}.") from error
 
     def reset(self) -> None:
         """Restore the first state."""
@@ -145,7 +155,7 @@ class Explorer(ipywidgets.VBox):
             yield
         finally:
             self._held = False
-        self._on_change()
+            self._on_change()  # where one was refused, too: those before it have moved
 
     def _on_change(self, _change: Any = None) -> None:
         state = self.state()

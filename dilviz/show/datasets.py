@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -121,11 +121,12 @@ def dataset(name: str) -> Dataset:
         name: as in DATASETS.
 
     Returns:
-        The data, and how to look at it.
+        The data, and how to look at it; a copy, to do with as one likes.
 
     Raises:
         InputError: no such data.
     """
     if name not in DATASETS:
         raise InputError(f"data {name!r} is unknown; take one of {', '.join(DATASETS)}.")
-    return DATASETS[name]()
+    found = DATASETS[name]()
+    return replace(found, x0=found.x0.clone())  # what is cached must not change under anybody's hands

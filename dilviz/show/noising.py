@@ -11,6 +11,7 @@ import torch
 
 from dilviz.diffusion import BETA_SCHEDULES, NoiseSchedule
 from dilviz.envs.fork import FORK
+from dilviz.errors import InputError
 from dilviz.show import theme
 from dilviz.show.base import Explorer, rounded
 from dilviz.show.datasets import DATASETS, Dataset, dataset
@@ -28,27 +29,30 @@ def make_schedule(num_train_timesteps: int, beta_schedule: str, rescale: bool) -
     Args:
         num_train_timesteps: T.
         beta_schedule: a name.
-        rescale: make each step's beta 1000 / T times as large: fewer steps, the same noise in the end.
+        rescale: make each step's beta 1000 / T times as large: fewer steps, the same noise in the end. The first is
+            capped at 0.5 and the last at 0.999, so with very few steps the noise is less than that.
 
     Returns:
         The schedule. (The cosine's betas fit T by themselves.)
+
+    Raises:
+        InputError: as NoiseSchedule.
     """
-    factor = 1000 / num_train_timesteps if rescale else 1.0
+    factor = 1000 / max(num_train_timesteps, 1) if rescale else 1.0  # a T below 1 is the schedule's to refuse
     return NoiseSchedule(num_train_timesteps, beta_schedule, min(1e-4 * factor, 0.5), min(0.02 * factor, 0.999))
 
 
-def left_at_the_end(schedule: NoiseSchedule) -> str:
+def left_at_the_end(alpha_bar: float) -> str:
     """What a schedule leaves of the data at its last step, with a warning where that is too much.
 
     Args:
-        schedule: any.
+        alpha_bar: at the schedule's last step.
 
     Returns:
         One sentence.
     """
-    left = schedule.alphas_cumprod[-1]
-    warning = "" if left <= NOT_NOISE else " ⚠ Too much: the last step is not noise yet."
-    return f"At the last step ᾱ = {rounded(left)} is left.{warning}"
+    warning = "" if alpha_bar <= NOT_NOISE else " ⚠ Too much: the last step is not noise yet."
+    return f"At the last step ᾱ = {rounded(alpha_bar)} is left.{warning}"
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,6 @@ class NoisingData:
         alpha_bar: (T,) of the schedule.
         t: the time, -1 (clean) to T-1.
         tree: whether the tree is drawn.
-        name: of the schedule.
     """
 
     clean: np.ndarray
@@ -69,10 +72,9 @@ class NoisingData:
     alpha_bar: np.ndarray
     t: int
     tree: bool
-    name: str
 
 
-def noising_data(schedule: NoiseSchedule, data: Dataset, t: int, seed: int, name: str = "") -> NoisingData:
+def noising_data(schedule: NoiseSchedule, data: Dataset, t: int, seed: int) -> NoisingData:
     """Noise some data to time t. The same seed is the same noise at every t, so that dragging t moves each point.
 
     Args:
@@ -80,16 +82,18 @@ def noising_data(schedule: NoiseSchedule, data: Dataset, t: int, seed: int, name
         data: what is noised.
         t: -1 (clean) to T-1.
         seed: of the noise.
-        name: of the schedule, for the caption.
 
     Returns:
         What the picture shows.
+
+    Raises:
+        InputError: a time out of range.
     """
     x0 = data.x0[: SHOWN["points" if data.x0.shape[1] == 1 else "paths"]]
     noise = torch.randn(x0.shape, generator=torch.Generator().manual_seed(seed))
     xt = schedule.add_noise(x0, noise, t)
     clean, noisy = (data.positions(x).numpy() for x in (x0, xt))
-    return NoisingData(clean, noisy, schedule.alphas_cumprod.numpy(), t, data.tree, name)
+    return NoisingData(clean, noisy, schedule.alphas_cumprod.numpy(), t, data.tree)
 
 
 def noising_figure(data: NoisingData) -> go.Figure:
@@ -176,7 +180,7 @@ def describe_noising(data: NoisingData) -> str:
     """
     T = len(data.alpha_bar)
     alpha_bar = 1.0 if data.t < 0 else float(data.alpha_bar[data.t])
-    left = left_at_the_end(NoiseSchedule.from_alphas_cumprod(torch.from_numpy(data.alpha_bar)))
+    left = left_at_the_end(float(data.alpha_bar[-1]))
     return (
         f"t = {data.t} of 0 … {T - 1}{' (clean)' if data.t < 0 else ''}: ᾱ = {rounded(alpha_bar)}, so xₜ is "
         f"{rounded(alpha_bar**0.5)} times the data (grey) plus {rounded((1 - alpha_bar) ** 0.5)} times noise. {left}"
@@ -190,11 +194,17 @@ class NoisingExplorer(Explorer):
         data: a name in DATASETS to begin with.
         schedule: a schedule of your own; it takes the place of the controls for schedule and T.
         t: where to begin; -1 is clean.
+
+    Raises:
+        InputError: no such data, or a time out of range.
     """
 
     def __init__(self, data: str = "fork: walks", schedule: NoiseSchedule | None = None, t: int = 2) -> None:
         steps = ipywidgets.SelectionSlider(options=TIMESTEPS, value=50, description="T", continuous_update=True)
         last = (len(schedule) if schedule else steps.value) - 1
+        dataset(data)  # says what there is, if that is not
+        if t not in range(-1, last + 1):
+            raise InputError(f"t is {t!r}; give -1 (clean) to {last}.")
         slider = ipywidgets.IntSlider(min=-1, max=last, value=t)
         controls = {
             "t": slider,
@@ -220,7 +230,7 @@ class NoisingExplorer(Explorer):
         def compute(state: dict) -> NoisingData:
             chosen = schedule or make_schedule(state["T"], state["beta_schedule"], state["rescale"])
             t = min(state["t"], len(chosen) - 1)
-            return noising_data(chosen, dataset(state["what"]), t, state["seed"], state.get("beta_schedule", "yours"))
+            return noising_data(chosen, dataset(state["what"]), t, state["seed"])
 
         super().__init__(controls, compute, noising_figure, describe_noising, play="t", reset=True)
 

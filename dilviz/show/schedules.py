@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 import torch
 
 from dilviz.diffusion import BETA_SCHEDULES
+from dilviz.errors import InputError
 from dilviz.show import theme
 from dilviz.show.base import Explorer, rounded
 from dilviz.show.noising import TIMESTEPS, make_schedule
@@ -122,10 +123,15 @@ class ScheduleExplorer(Explorer):
     """How quickly each schedule gives up the signal.
 
     Args:
-        T: number of timesteps to begin with.
+        T: number of timesteps to begin with, of TIMESTEPS.
+
+    Raises:
+        InputError: another T.
     """
 
     def __init__(self, T: int = 100) -> None:
+        if T not in TIMESTEPS:
+            raise InputError(f"T is {T!r}; take one of {', '.join(map(str, TIMESTEPS))}.")
         controls = {
             "share": ipywidgets.FloatSlider(min=0, max=1, step=0.01, value=0.5, description="along the way"),
             "chosen": ipywidgets.Dropdown(options=list(BETA_SCHEDULES), value="linear", description="schedule"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cache
@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from dilviz.diffusion import NoiseSchedule
+from dilviz.errors import InputError
 from dilviz.show import theme
 from dilviz.show.base import Bug, Explorer, rounded
 from dilviz.show.datasets import dataset
@@ -129,11 +130,23 @@ def variance_data(reading: str, t: int, T: int = 50, mystery: np.ndarray | None 
 
     Returns:
         What the picture shows.
+
+    Raises:
+        InputError: no such reading, or a time out of range.
     """
+    _check_readings([reading])
     schedule, x0, law = _setting(T)
+    if t not in range(T):
+        raise InputError(f"t = {t} is no time of this picture; give 0 to {T - 1}.")
     x = READINGS[reading](schedule, x0, torch.Generator().manual_seed(0)).numpy()  # (T, N, 1, 2)
     measured = x.var(axis=1, ddof=1).mean(axis=(1, 2))
-    return VarianceData(x[t, :500, 0], measured, law, np.full(T, np.nan) if mystery is None else mystery, t)
+    return VarianceData(x[t, :500, 0], measured, law.copy(), np.full(T, np.nan) if mystery is None else mystery, t)
+
+
+def _check_readings(readings: Sequence[str]) -> None:
+    for reading in readings:
+        if reading not in READINGS:
+            raise InputError(f"reading {reading!r} is unknown; take one of {', '.join(READINGS)}.")
 
 
 def variance_figure(data: VarianceData) -> go.Figure:
@@ -193,6 +206,9 @@ class VarianceExplorer(Explorer):
         bugs: (name, context manager) pairs: suspects that can be planted.
         mystery: broken code, of which the variance is drawn as a dashed line.
         T: number of timesteps.
+
+    Raises:
+        InputError: no reading, an unknown one, or a T that no schedule has.
     """
 
     def __init__(
@@ -202,6 +218,9 @@ class VarianceExplorer(Explorer):
         mystery: Callable[[], AbstractContextManager] | None = None,
         T: int = 50,
     ) -> None:
+        if not readings:
+            raise InputError(f"readings is empty; give at least one of {', '.join(READINGS)}.")
+        _check_readings(readings)
         _setting(T)  # the law is worked out now, while no bug is planted
         with (mystery or nullcontext)():
             strange = variance_data(readings[0], 0, T).measured if mystery else None
