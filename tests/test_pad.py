@@ -29,7 +29,15 @@ def test_strokes_are_read_as_arrays():
     assert [stroke.shape for stroke in pad.drawn()] == [(2, 2), (3, 2)]
 
 
-@pytest.mark.parametrize("make", [np.array, torch.tensor, lambda x: tuple(map(tuple, x))])
+@pytest.mark.parametrize(
+    "make",
+    [
+        np.array,
+        torch.tensor,
+        lambda x: torch.tensor(x, dtype=torch.float32, requires_grad=True),
+        lambda x: tuple(map(tuple, x)),
+    ],
+)
 def test_arrays_become_plain_lists(make):
     pad = DrawingPad(points=make([[0.0, 1.0], [0.5, 0.5]]), strokes=[make([[0, 1], [1, 0]])])
     assert pad.points == [[0.0, 1.0], [0.5, 0.5]]
@@ -56,8 +64,9 @@ def test_a_saved_pad_loads_again(tmp_path_factory, points, strokes, mode):
 
 @pytest.mark.parametrize(
     "bad",
-    [[[np.nan, 0]], [[np.inf, 0]], [1, 2], [[1, 2, 3]], [[1], [1, 2]], "ab", 3, None, [["0", "1"]], [[True, False]]],
-)
+    [[[np.nan, 0]], [[np.inf, 0]], [1, 2], [[1, 2, 3]], [[1], [1, 2]], "ab", 3, None, [["0", "1"]], [[True, False]],
+     [torch.ones(2, requires_grad=True)] * 2],
+)  # fmt: skip
 def test_points_that_are_none_are_refused(bad):
     with pytest.raises(InputError, match="points takes finite"):
         DrawingPad(points=bad)
@@ -77,6 +86,24 @@ def test_a_point_off_the_pad_is_refused_and_the_drawing_stays():
     assert DrawingPad(points=[[2, 0.5]], x_range=(1, 3)).points == [[2.0, 0.5]]
 
 
+def test_more_points_than_the_pad_takes_are_refused():
+    pad = DrawingPad(points=[[0, 0], [1, 1]], max_points=2)
+    with pytest.raises(InputError, match="3 points are more than max_points, 2"):
+        pad.points = [[0, 0]] * 3
+    with pytest.raises(InputError, match="2 points are more than max_points, 1"):
+        pad.max_points = 1
+    assert (len(pad.points), pad.max_points) == (2, 2)
+    with pytest.raises(InputError, match="101 points are more than max_points, 100"):
+        DrawingPad(points=[[0, 0]] * 101)
+    assert len(DrawingPad(points=[[0, 0]] * 101, max_points=101).points) == 101
+
+
+def test_a_name_that_a_pad_does_not_have_is_refused():
+    with pytest.raises(InputError, match=r"a pad has no 'point'; choose from background, .*points"):
+        DrawingPad(point=[[0, 0]])
+    assert DrawingPad(layout={"width": "50%"}).layout.width == "50%"
+
+
 @pytest.mark.parametrize("bad", [(1, 0), (1, 1), (0, np.nan), 3, (0, 1, 2), "01"])
 def test_ranges_that_are_none_are_refused(bad):
     with pytest.raises(InputError, match="y_range takes finite"):
@@ -86,7 +113,9 @@ def test_ranges_that_are_none_are_refused(bad):
 @pytest.mark.parametrize(
     "bad",
     [[{"kind": "disc"}], [3], "disc", {"kind": "dots"}, [dots("king", [])], [disc("tree", 0, np.nan, 1)],
-     [disc("tree", 0, 0, -1)], [disc("tree", 0, 0, None)], [dots("data", [1, 2])]],
+     [disc("tree", 0, 0, -1)], [disc("tree", 0, 0, None)], [dots("data", [1, 2])],
+     [disc("tree", 0, 0, 10**400)], [dots(["tree"], [])],
+     [dots("data", []) | {"kind": np.zeros(2)}]],
 )  # fmt: skip
 def test_shapes_that_are_none_are_refused(bad):
     with pytest.raises(InputError, match="background"):
@@ -166,13 +195,33 @@ def test_a_failed_write_leaves_the_old_drawing(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "replace", full)
-    monkeypatch.setattr("pathlib.Path.replace", full)
     with pytest.raises(InputError, match="No space left"):
         DrawingPad(points=[[1, 1]]).save(file)
     assert file.read_bytes() == before
     assert [entry.name for entry in tmp_path.iterdir()] == ["drawing.json"]
 
 
-def test_a_folder_that_is_not_there_is_named(tmp_path):
-    with pytest.raises(InputError, match="nowhere"):
-        DrawingPad().save(tmp_path / "nowhere" / "drawing.json")
+def test_a_folder_that_is_not_there_is_made(tmp_path):
+    DrawingPad(points=[[1, 1]]).save(tmp_path / "nowhere" / "drawing.json")
+    assert DrawingPad.load(tmp_path / "nowhere" / "drawing.json").points == [[1, 1]]
+    with pytest.raises(InputError, match=r"else\.json cannot be written"):
+        DrawingPad().save(tmp_path / "nowhere" / "drawing.json" / "else.json")
+
+
+def test_a_file_nested_without_end_is_refused(tmp_path):
+    (tmp_path / "x").write_text("[" * 200_000)
+    with pytest.raises(InputError, match="is no drawing"):
+        DrawingPad.load(tmp_path / "x")
+
+
+def test_a_pad_of_a_subclass_loads_as_a_plain_one(tmp_path):
+    class Marked(DrawingPad):
+        def __init__(self):
+            super().__init__(max_points=3)
+
+    pad = Marked()
+    pad.points = [[0, 0]]
+    pad.save(tmp_path / "x")
+    again = Marked.load(tmp_path / "x")
+    assert isinstance(again, DrawingPad) and not isinstance(again, Marked)
+    assert (again.points, again.max_points) == ([[0, 0]], 3)

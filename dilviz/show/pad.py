@@ -13,13 +13,16 @@ from typing import Any
 import anywidget
 import numpy as np
 import traitlets
+from traitlets import TraitError
 
+from dilviz.diffusion.checkpoint import write_whole
 from dilviz.errors import InputError
 from dilviz.show import theme
 from dilviz.show.shapes import Shape, disc, dots, joins, path, plain_pairs, plain_polylines, plain_range, plain_shapes
 
 __all__ = ["DrawingPad", "disc", "dots", "path"]
 FORMAT = "dilviz drawing 1"
+_TOGETHER = ("points", "strokes", "x_range", "y_range", "max_points")  # one of them may rule out another
 
 
 class _Plain(traitlets.TraitType):
@@ -58,7 +61,8 @@ class DrawingPad(anywidget.AnyWidget):
         height: height in pixels at that width, at least 100.
 
     Raises:
-        InputError: for points, ranges and shapes that are not what they should be.
+        InputError: for points, ranges and shapes that are not what they should be, more points than max_points, or a
+            name that a pad does not have.
     """
 
     _esm = Path(__file__).with_name("pad.js")
@@ -82,6 +86,8 @@ class DrawingPad(anywidget.AnyWidget):
     height = traitlets.Int(420, min=100).tag(sync=True)
 
     def __init__(self, **kwargs: Any) -> None:
+        if unknown := sorted(kwargs.keys() - self.trait_names()):
+            raise InputError(f"a pad has no {unknown[0]!r}; choose from {', '.join(self._saved())}")
         super().__init__(**kwargs)
         self.observe(self._lift_truth, ["points", "strokes"])
 
@@ -121,40 +127,33 @@ class DrawingPad(anywidget.AnyWidget):
         """Write the pad as JSON; whoever reads the file sees the old drawing or the new one, never a half.
 
         Args:
-            path: of the file; its folder exists.
+            path: of the file; its folder is made.
 
         Raises:
             InputError: where the file cannot be written.
         """
-        target = Path(path)
-        partial = target.with_name(f"{target.name}.{os.getpid()}.partial")
         content = {"format": FORMAT} | {name: getattr(self, name) for name in self._saved()}
-        try:
-            partial.write_text(json.dumps(content, allow_nan=False), encoding="utf-8")
-            partial.replace(target)
-        except OSError as error:
-            partial.unlink(missing_ok=True)
-            raise InputError(f"cannot write the drawing {target}: {error.strerror}; name another file") from error
+        write_whole(Path(path), json.dumps(content, allow_nan=False).encode())
 
-    @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> DrawingPad:
-        """A pad as it was saved.
+    @staticmethod
+    def load(path: str | os.PathLike[str]) -> DrawingPad:
+        """A pad as it was saved; a plain one, even if one of a subclass was: what a subclass adds is not in the file.
 
         Args:
             path: of a file that `save` wrote.
 
         Returns:
-            a new pad with the same traits.
+            a new DrawingPad with the same traits.
 
         Raises:
             InputError: where the file is missing, truncated or foreign.
         """
         try:
             content = json.loads(Path(path).read_text(encoding="utf-8"))
-            if content.pop("format") != FORMAT or content.keys() != set(cls._saved()):
+            if content.pop("format") != FORMAT or content.keys() != set(DrawingPad._saved()):
                 raise ValueError("another format")
-            return cls(**content)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, traitlets.TraitError) as error:
+            return DrawingPad(**content)
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError, TraitError) as error:
             raise InputError(f"{path} is no drawing saved by a pad ({error}); name a file that save wrote") from error
 
     def __repr__(self) -> str:
@@ -165,10 +164,13 @@ class DrawingPad(anywidget.AnyWidget):
     def _saved() -> list[str]:
         return sorted(name for name in DrawingPad.class_own_traits(sync=True) if not name.startswith("_"))
 
-    @traitlets.validate("points", "strokes", "x_range", "y_range")
-    def _within_ranges(self, proposal: Any) -> Any:
-        now = {name: getattr(self, name) for name in ("points", "strokes", "x_range", "y_range")}
-        now[proposal.trait.name] = proposal.value
+    @traitlets.validate(*_TOGETHER)
+    def _fit_together(self, proposal: Any) -> Any:
+        now = {name: getattr(self, name) for name in _TOGETHER} | {proposal.trait.name: proposal.value}
+        if len(now["points"]) > now["max_points"]:
+            raise InputError(
+                f"{_count(now['points'], 'point')} are more than max_points, {now['max_points']}; raise it"
+            )
         (left, right), (low, high) = now["x_range"], now["y_range"]
         for x, y in [*now["points"], *(pair for stroke in now["strokes"] for pair in stroke)]:
             if not (left <= x <= right and low <= y <= high):

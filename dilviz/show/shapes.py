@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from reprlib import repr as short
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from dilviz.errors import InputError
 from dilviz.show.theme import ROLES
@@ -83,8 +85,8 @@ def plain_pairs(name: str, value: Any) -> list[list[float]]:
         InputError: for anything else.
     """
     try:
-        array = np.asarray(value)
-    except ValueError:  # rows of different lengths
+        array = np.asarray(value.detach().cpu() if isinstance(value, Tensor) else value)
+    except (ValueError, TypeError, RuntimeError):  # rows of different lengths, or tensors in a list
         array = np.array(None)
     numbers = array.dtype.kind in "iuf" and array.ndim == 2 and array.shape[1] == 2
     if array.shape != (0,) and not (numbers and np.isfinite(array).all()):
@@ -154,9 +156,9 @@ def _parts(name: str, value: Any) -> list[Any]:
 
 def _plain_shape(name: str, value: Any) -> Shape:
     known = isinstance(value, dict) and value.keys() == {"kind", "role", "points", "radius"}
-    if not known or value["kind"] not in KINDS or value["role"] not in ROLES:
+    if not known or str(value["kind"]) not in KINDS or str(value["role"]) not in ROLES:
         raise InputError(f"{name} takes what disc, dots and path make, not {short(value)}; make it with those")
     points, radius = plain_pairs(name, value["points"]), value["radius"]
-    if not isinstance(radius, int | float) or not 0 <= radius < np.inf:
+    if not isinstance(radius, int | float) or not 0 <= radius <= sys.float_info.max:
         raise InputError(f"a radius in {name} is finite and not negative, not {short(radius)}")
     return value | {"points": points, "radius": float(radius)}
