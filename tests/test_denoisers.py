@@ -121,6 +121,15 @@ T3 = torch.tensor([1, 2, 3])
         (lambda: network(cond_dim=0)(randn(3, 5, 3), T3, randn(3, 2)), "cond has 2 numbers a row"),
         (lambda: network().prepare(T3)(randn(3, 5, 3), 0), "cond has 0 numbers a row"),
         (lambda: network().prepare(T3, randn(3, 2))(randn(3, 3, 5), 0), r"xt has shape \(3, 3, 5\)"),
+        (lambda: network().prepare(T3, randn(3, 7)), "cond has 7 numbers a row"),
+        (
+            lambda: network()(randn(3, 5, 3), T3, randn(2, 2)),
+            r"cond has shape \(2, 2\); give one row for each of the 3",
+        ),
+        (lambda: network().prepare(T3, randn(2, 2))(randn(3, 5, 3), 0), r"cond has shape \(2, 2\); give one row"),
+        (lambda: network().prepare(T3, randn(1, 2))(randn(3, 5, 3), 0), r"cond has shape \(1, 2\); give one row"),
+        (lambda: network()(randn(3, 5, 3), T3, randn(2)), r"cond has shape \(2,\); give one row"),
+        (lambda: network()(randn(3, 5, 3), T3, torch.tensor(1.0)), "cond has 0 numbers a row"),
     ],
 )
 def test_shapes_that_do_not_fit_the_network_are_refused(call, says):
@@ -228,6 +237,10 @@ EXACT = NoiseSchedule(7), randn(2, 5, 3)
         (lambda: ExactDenoiser(EXACT[0], randn(2, 5)), r"means have shape \(2, 5\)"),
         (lambda: ExactDenoiser(*EXACT, weights=[1.0]), "weights must be 2 positive numbers"),
         (lambda: ExactDenoiser(*EXACT, weights=[1.0, 0.0]), "weights must be 2 positive numbers"),
+        (lambda: ExactDenoiser(EXACT[0], EXACT[1] * math.nan), "means have a value that is not finite"),
+        (lambda: ExactDenoiser(EXACT[0], EXACT[1] * math.inf), "means have a value that is not finite"),
+        (lambda: ExactDenoiser(*EXACT, weights=[1.0, math.inf]), "weights must be 2 positive numbers"),
+        (lambda: ExactDenoiser(*EXACT, std=math.inf), "std must be one number or 2"),
         (lambda: ExactDenoiser(*EXACT, std=-0.1), "std must be one number or 2"),
         (lambda: ExactDenoiser(*EXACT, std=math.nan), "std must be one number or 2"),
         (lambda: ExactDenoiser(*EXACT, prediction_type="eps"), "'eps' is unknown"),

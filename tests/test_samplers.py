@@ -260,6 +260,19 @@ def test_the_start_stays_as_it_is_and_its_memory_and_gradient_do_not_matter(samp
 
 
 @every_sampler
+def test_a_network_that_works_in_place_leaves_the_callers_start_as_it_is(sampler):
+    class InPlace(Toy):
+        def __call__(self, xt, t, cond=None):
+            return xt.mul_(0.5)
+
+    noise = randn(7, 5, 3)
+    before = noise.clone()
+    trace = sampler(InPlace(), NoiseSchedule(41), noise, 6, trace=True)
+    assert torch.equal(noise, before)
+    assert torch.equal(trace.x[0], before)
+
+
+@every_sampler
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
 def test_the_sample_has_the_type_of_the_start_whatever_the_network_answers_in(sampler, dtype):
     class Coarse(Toy):

@@ -149,8 +149,9 @@ class MLPDenoiser(nn.Module):
             for sampling: it works in place, so no gradient flows through it.
 
         Raises:
-            InputError: shapes that do not fit the network, when the function is asked for the first of the times.
+            InputError: cond of another width; for other shapes, when the function is asked for the first of the times.
         """
+        self._check_cond(cond)
         on_x, on_time, on_cond = self.first.weight.split([self.horizon * self.dim, TIME_DIM, self.cond_dim], dim=1)
         time_shares = linear(self._embed(timesteps), on_time, self.first.bias).unbind()  # N of (width,)
         cond_share = None if cond is None else linear(cond, on_cond)  # (B, width)
@@ -175,7 +176,12 @@ class MLPDenoiser(nn.Module):
     def _check(self, xt: Tensor, cond: Tensor | None) -> None:
         if xt.shape[1:] != (self.horizon, self.dim):
             raise InputError(f"xt has shape {tuple(xt.shape)}; this denoiser takes (B, {self.horizon}, {self.dim}).")
-        got = 0 if cond is None else cond.shape[-1]
+        self._check_cond(cond)
+        if cond is not None and cond.shape[:-1] != xt.shape[:1]:
+            raise InputError(f"cond has shape {tuple(cond.shape)}; give one row for each of the {len(xt)} rows of xt.")
+
+    def _check_cond(self, cond: Tensor | None) -> None:
+        got = cond.shape[-1] if cond is not None and cond.ndim else 0
         if got != self.cond_dim:
             raise InputError(f"cond has {got} numbers a row; this denoiser was built with cond_dim {self.cond_dim}.")
 
@@ -194,7 +200,8 @@ class ExactDenoiser:
         prediction_type: in which form the answer is given: "epsilon", "sample" or "v_prediction".
 
     Raises:
-        InputError: shapes that do not fit, weights that are not positive, a negative std, an unknown prediction type.
+        InputError: shapes that do not fit, means, weights or std that are not finite, weights that are not positive,
+            a negative std, an unknown prediction type.
 
     Source:
         Bayes' rule for a Gaussian likelihood; Karras et al. 2022 (arXiv 2206.00364), appendix B.3, for a finite set.
@@ -211,13 +218,15 @@ class ExactDenoiser:
         check_prediction_type(prediction_type)
         if means.ndim != 3 or 0 in means.shape:
             raise InputError(f"means have shape {tuple(means.shape)}; give (K, horizon, dim), none of them 0.")
+        if not means.isfinite().all():
+            raise InputError("means have a value that is not finite; give numbers.")
         exact = torch.float32 if means.device.type == "mps" else torch.float64
         weights = torch.as_tensor([1.0] * len(means) if weights is None else weights, dtype=exact, device=means.device)
         std = torch.as_tensor(std, dtype=exact, device=means.device)
-        if weights.shape != (len(means),) or not (weights > 0).all():
-            raise InputError(f"weights must be {len(means)} positive numbers, one a component.")
-        if std.shape not in ((), (len(means),)) or not (std >= 0).all():
-            raise InputError(f"std must be one number or {len(means)}, none below 0.")
+        if weights.shape != (len(means),) or not ((weights > 0) & weights.isfinite()).all():
+            raise InputError(f"weights must be {len(means)} positive numbers, one a component, each finite.")
+        if std.shape not in ((), (len(means),)) or not ((std >= 0) & std.isfinite()).all():
+            raise InputError(f"std must be one number or {len(means)}, none below 0, each finite.")
         self.schedule, self.prediction_type, self.shape = schedule.to(means.device), prediction_type, means.shape[1:]
         self.means = means.detach().flatten(1).to(exact)  # (K, D)
         self.log_weights = weights.log().log_softmax(0)

@@ -188,7 +188,8 @@ class Sampler:
         if draw is not None and generator is None:
             draw()  # the start that `draw_noise` makes: as fresh noise it would add to itself
 
-        x, x0, xs, x0s = noise, noise, [noise], []
+        x = x0 = noise.clone()  # a network that works in place shall not spoil the caller's start
+        xs, x0s = [noise], []
         for i in range(len(plan.timesteps)):
             before, x0 = x0, estimate(predict(x, i), x, i)
             if clip is not None:
