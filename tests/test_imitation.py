@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from dilviz.diffusion import MLPDenoiser, NoiseSchedule
+from dilviz.diffusion.checkpoint import read_checkpoint, read_recipe, write_checkpoint
 from dilviz.errors import InputError
 from dilviz.imitation import DiffusionPolicy, Episodes, Windows, rollout, train_diffusion_policy
 from dilviz.imitation.intervals import bootstrap_mean, wilson
@@ -125,6 +126,60 @@ def test_a_saved_policy_acts_as_before(tmp_path):
     assert policy.act(seen).shape == (5, 3, 2)
 
 
+def damaged(change):
+    """A saved policy after `change(recipe, tensors)`."""
+
+    def write(path):
+        toy_policy().save(path, {})
+        recipe, tensors = read_recipe(path), read_checkpoint(path)
+        change(recipe, tensors)
+        write_checkpoint(path, tensors, recipe)
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda recipe, tensors: recipe.pop("denoiser"), "KeyError: 'denoiser'"),
+        (lambda recipe, tensors: recipe.pop("obs_horizon"), "KeyError: 'obs_horizon'"),
+        (lambda recipe, tensors: recipe.update(denoiser=[3]), "TypeError"),
+        (lambda recipe, tensors: recipe["denoiser"].update(crown=1), "crown"),
+        (lambda recipe, tensors: recipe["denoiser"].update(width=18), "size mismatch"),
+        (lambda recipe, tensors: recipe["denoiser"].update(width=0), "width is 0"),
+        (lambda recipe, tensors: recipe.update(obs_horizon=1), "observation scale .* 16 numbers"),
+        (lambda recipe, tensors: recipe.update(obs_horizon="two"), "TypeError"),
+        (lambda recipe, tensors: recipe.update(sampler=3), "sampler 3 is unknown"),
+        (lambda recipe, tensors: tensors.pop("action.low"), "KeyError: 'action.low'"),
+        (lambda recipe, tensors: tensors.pop("denoiser.last.bias"), "Missing key"),
+        (lambda recipe, tensors: tensors.update({"action.high": torch.ones(3)}), "action scale"),
+        (lambda recipe, tensors: tensors["denoiser.last.bias"].fill_(torch.nan), "denoiser.last.bias has a value"),
+        (lambda recipe, tensors: tensors["observation.low"].fill_(-torch.inf), "observation.low has a value"),
+        (lambda recipe, tensors: tensors["alphas_cumprod"].fill_(0.5), "alpha_bar is 0.5"),
+    ],
+)
+def test_a_policy_that_is_not_whole_is_refused_in_one_sentence(tmp_path, change, says):
+    path = tmp_path / "policy.safetensors"
+    damaged(change)(path)
+    with pytest.raises(InputError, match=f"policy.safetensors is damaged or no whole diffusion policy .*{says}"):
+        DiffusionPolicy.load(path)
+
+
+def test_a_policy_acts_where_its_denoiser_lives():
+    policy = toy_policy()
+    policy.denoiser.to("meta")  # stands for a GPU: a tensor that stayed on the CPU is an error
+    assert policy.act(torch.randn(5, 2, 8)).device.type == "meta"
+
+
+def test_scales_that_do_not_fit_the_denoiser_are_named():
+    right = toy_policy()
+    small = MinMax(-torch.ones(7), torch.ones(7))
+    with pytest.raises(InputError, match=r"the observation scale has shapes \(7,\) and \(7,\), .* have 8 numbers"):
+        DiffusionPolicy(right.denoiser, right.schedule, small, right.action_scale, 2, 3)
+    with pytest.raises(InputError, match=r"the action scale .* have 2 numbers"):
+        DiffusionPolicy(right.denoiser, right.schedule, right.observation_scale, small, 2, 3)
+
+
 def test_a_row_does_not_depend_on_its_neighbours():
     policy = toy_policy().use("ddpm", 5)
     seen = torch.randn(7, 2, 8)
@@ -141,6 +196,13 @@ def test_observations_and_samplers_that_do_not_fit_are_named():
         policy.use("euler", 5)
     with pytest.raises(InputError, match="num_inference_steps is 21"):
         policy.use("ddim", 21)
+    with pytest.raises(InputError, match="eta belongs to the sampler ddim, not to ddpm"):
+        policy.use("ddpm", 5, eta=0.5)
+    for eta in (-0.1, 1.5, np.nan):
+        with pytest.raises(InputError, match=f"eta is {eta}; give a number from 0"):
+            policy.use("ddim", 5, eta=eta)
+    assert policy.sampler_options == {}
+    assert policy.use("ddim", 5, eta=1).sampler_options == {"eta": 1}
 
 
 def test_training_learns_two_answers_and_keeps_them_apart():

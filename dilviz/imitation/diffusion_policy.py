@@ -30,7 +30,7 @@ class DiffusionPolicy:
         num_inference_steps: network passes a chunk.
 
     Raises:
-        InputError: horizons that do not fit, or an unknown sampler.
+        InputError: horizons, or scales that do not fit the denoiser, or an unknown sampler.
 
     Source:
         Chi et al. 2023 (arXiv 2303.04137).
@@ -48,6 +48,8 @@ class DiffusionPolicy:
         num_inference_steps: int = 10,
     ) -> None:
         check_horizons(obs_horizon, denoiser.horizon, action_horizon)
+        _check_scale("observation", observation_scale, denoiser.cond_dim / obs_horizon)
+        _check_scale("action", action_scale, denoiser.dim)
         self.denoiser, self.schedule = denoiser, schedule
         self.observation_scale, self.action_scale = observation_scale, action_scale
         self.obs_horizon, self.action_horizon = obs_horizon, action_horizon
@@ -60,18 +62,22 @@ class DiffusionPolicy:
         Args:
             sampler: "ddpm", "ddim" or "dpm_solver".
             num_inference_steps: network passes a chunk, 1 to T.
-            options: of the sampler, such as eta of "ddim".
+            options: of the sampler, such as eta of "ddim", 0 to 1.
 
         Returns:
             Itself.
 
         Raises:
-            InputError: an unknown sampler, or steps out of range.
+            InputError: an unknown sampler, steps or eta out of range, or eta for a sampler that has none.
         """
         if sampler not in SAMPLERS:
             raise InputError(f"sampler {sampler!r} is unknown; take one of {', '.join(SAMPLERS)}.")
         if not 1 <= num_inference_steps <= len(self.schedule):
             raise InputError(f"num_inference_steps is {num_inference_steps}; give 1 to {len(self.schedule)}.")
+        if "eta" in options and sampler != "ddim":
+            raise InputError(f"eta belongs to the sampler ddim, not to {sampler}; leave one of the two out.")
+        if not 0 <= options.get("eta", 0) <= 1:
+            raise InputError(f"eta is {options['eta']}; give a number from 0 (deterministic) to 1 (as random as DDPM).")
         self.sampler, self.num_inference_steps, self.sampler_options = sampler, num_inference_steps, options
         return self
 
@@ -84,7 +90,7 @@ class DiffusionPolicy:
             generator: one, or a list of one a row; None is a fresh one seeded 0.
 
         Returns:
-            (B, action_horizon, act_dim) in the environment's units.
+            (B, action_horizon, act_dim) in the environment's units, where the denoiser lives.
 
         Raises:
             InputError: observations of another shape.
@@ -99,7 +105,7 @@ class DiffusionPolicy:
         )  # fmt: skip
         assert isinstance(chunk, Tensor)  # no trace was asked for
         now = self.obs_horizon - 1  # the chunk begins at the oldest observation; what is past is not done again
-        return self.action_scale.unscale(chunk[:, now : now + self.action_horizon])
+        return self.action_scale.to(device).unscale(chunk[:, now : now + self.action_horizon])
 
     def _condition(self, observations: Tensor) -> Tensor:
         expected = (self.obs_horizon, len(self.observation_scale.low))
@@ -108,7 +114,7 @@ class DiffusionPolicy:
                 f"observations have shape {tuple(observations.shape)}; "
                 f"this policy takes (B, {expected[0]}, {expected[1]})."
             )
-        return self.observation_scale.scale(observations.float()).flatten(1)
+        return self.observation_scale.to(observations.device).scale(observations.float()).flatten(1)
 
     def save(self, path: str | Path, recipe: dict) -> None:
         """Write weights, scales and schedule in one safetensors file.
@@ -142,11 +148,24 @@ class DiffusionPolicy:
             The same policy, on the CPU.
 
         Raises:
-            InputError: no such file, or not a diffusion policy.
+            InputError: no such file, or not a whole diffusion policy.
         """
         recipe, tensors = read_recipe(path), read_checkpoint(path)
         if recipe.get("policy") != "diffusion":
             raise InputError(f"{path} holds a policy of kind {recipe.get('policy')!r}, not a diffusion policy.")
+        try:
+            return cls._restored(recipe, tensors)
+        except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
+            says = " ".join(str(error).split())  # torch says it in several lines
+            raise InputError(
+                f"{path} is damaged or no whole diffusion policy ({type(error).__name__}: {says}); train it anew."
+            ) from error
+
+    @classmethod
+    def _restored(cls, recipe: dict, tensors: dict[str, Tensor]) -> DiffusionPolicy:
+        for name, tensor in tensors.items():
+            if not tensor.isfinite().all():
+                raise InputError(f"{name} has a value that is not finite")
         denoiser = MLPDenoiser(**recipe["denoiser"])
         weights = {n.removeprefix("denoiser."): t for n, t in tensors.items() if n.startswith("denoiser.")}
         denoiser.load_state_dict(weights)
@@ -159,6 +178,14 @@ class DiffusionPolicy:
             action_horizon=recipe["action_horizon"],
             sampler=recipe["sampler"],
             num_inference_steps=recipe["num_inference_steps"],
+        )
+
+
+def _check_scale(name: str, scale: MinMax, dim: float) -> None:
+    if not scale.low.shape == scale.high.shape == (dim,):
+        raise InputError(
+            f"the {name} scale has shapes {tuple(scale.low.shape)} and {tuple(scale.high.shape)}, but the denoiser's "
+            f"{name}s have {dim:g} numbers; give the scale of the data that it was trained on."
         )
 
 

@@ -68,6 +68,6 @@ class MinMax:
             device: where to.
 
         Returns:
-            A copy there.
+            The scale there.
         """
         return MinMax(self.low.to(device), self.high.to(device))
