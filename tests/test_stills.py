@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 import pytest
 from PIL import Image
 
-from dilviz.show import noising, stills, theme
+from dilviz.show import film, noising, stills, theme
 
 TESTS = Path(__file__).resolve().parent
 LIMIT = 100_000  # bytes
@@ -53,6 +53,24 @@ def test_a_still_is_drawn_small_on_white_and_twice_the_same(browser, tmp_path):
     assert picture.getpixel((2, 2)) == (255, 255, 255)
     blue = np.abs(np.array(picture, int) - np.array([0x00, 0x72, 0xB2])).sum(axis=2)
     assert (blue < 24).sum() > 1000
+
+
+def test_a_film_is_a_gif_that_repeats(browser, tmp_path):
+    code = (
+        "from pathlib import Path; from dilviz.show.film import film; from test_stills import ramp;"
+        "film([ramp(), ramp(3), ramp()], Path('new/film.gif'), 110)"
+    )
+    paths = os.pathsep.join([str(TESTS), str(TESTS.parent)])
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env={**os.environ, "PYTHONPATH": paths}, check=True)
+    picture = Image.open(tmp_path / "new" / "film.gif")
+    assert (picture.n_frames, picture.info["loop"], picture.info["duration"]) == (3, 0, 110)
+    assert picture.size == (round(stills.WIDTH * film.SCALE), round(360 * film.SCALE))
+    frames = []
+    for k in range(3):
+        picture.seek(k)
+        frames.append(np.array(picture.convert("RGB"), int))
+    assert (frames[0] == frames[2]).all()
+    assert (np.abs(frames[0] - frames[1]).sum(axis=2) > 24).sum() > 100
 
 
 def test_every_registered_still_is_there_and_small():

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 
 import plotly.graph_objects as go
-from plotly.offline import get_plotlyjs
 
 from dilviz.show.noising import noising_film
-from dilviz.show.stills import DRAW, PAGE, _page
+from dilviz.show.stills import WIDTH, _page, _shot
 
-COLORS, SCALE = 40, 0.8  # flat pictures need few colours; of the page's width of 760 pixels
+COLORS, SCALE = 40, 0.8  # flat pictures need few colours; of the page's width
 
 
 def film(frames: Sequence[go.Figure], path: Path, milliseconds: int = 110) -> None:
@@ -30,14 +28,10 @@ def film(frames: Sequence[go.Figure], path: Path, milliseconds: int = 110) -> No
 
     shots = []
     with _page() as page:
-        page.set_content(PAGE)
-        page.add_script_tag(content=get_plotlyjs())
         for frame in frames:
-            page.evaluate(DRAW.replace("newPlot", "react"), frame.to_dict())
-            shot = Image.open(io.BytesIO(page.locator("#still").screenshot())).convert("RGB")
-            small = shot.resize(
-                (round(760 * SCALE), round(shot.height * 760 / shot.width * SCALE)), Image.Resampling.LANCZOS
-            )
+            shot = _shot(page, frame)
+            size = round(WIDTH * SCALE), round(shot.height * WIDTH / shot.width * SCALE)
+            small = shot.resize(size, Image.Resampling.LANCZOS)
             shots.append(small.quantize(COLORS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE))
     path.parent.mkdir(parents=True, exist_ok=True)
     shots[0].save(path, save_all=True, append_images=shots[1:], duration=milliseconds, loop=0, optimize=True)

@@ -97,14 +97,20 @@ def _page() -> Iterator[Any]:
         browser.close()
 
 
-def _draw(page: Any, figure: go.Figure, path: Path) -> None:
+def _shot(page: Any, figure: go.Figure) -> Any:
+    """A figure drawn on the page, as an RGB image of Pillow's."""
     from PIL import Image
 
     page.set_content(PAGE)
     page.add_script_tag(content=get_plotlyjs())
     page.evaluate(DRAW, figure.to_dict())
-    shot = Image.open(io.BytesIO(page.locator("#still").screenshot())).convert("RGB")
-    picture = shot.quantize(COLORS, dither=Image.Dither.NONE)
+    return Image.open(io.BytesIO(page.locator("#still").screenshot())).convert("RGB")
+
+
+def _draw(page: Any, figure: go.Figure, path: Path) -> None:
+    from PIL import Image
+
+    picture = _shot(page, figure).quantize(COLORS, dither=Image.Dither.NONE)
     path.parent.mkdir(parents=True, exist_ok=True)
     picture.save(path, optimize=True)
 
