@@ -70,7 +70,7 @@ def slider_to_redraw() -> list[dict[str, Any]]:
 
 
 def _measure(folder: Path) -> tuple[list[float], float]:
-    browser = _harness()
+    browser = harness()
     with browser.chromium() as chromium, browser.Lab(folder) as lab:
         page = lab.open(chromium, "bench.ipynb")
         page.run_all()
@@ -85,7 +85,27 @@ def _measure(folder: Path) -> tuple[list[float], float]:
     return presses[3:], settled
 
 
-def _harness() -> Any:
+def can_drive_a_browser() -> bool:
+    """Whether the tests' browser is there.
+
+    Returns:
+        True in a clone with the extra `test`.
+    """
+    try:
+        return harness() is not None
+    except MissingExtra:
+        return False
+
+
+def harness() -> Any:
+    """The module of the tests that drives JupyterLab in a browser.
+
+    Returns:
+        The module.
+
+    Raises:
+        MissingExtra: it, or Playwright, is not there.
+    """
     sys.path.insert(0, str(ROOT / "tests"))
     try:
         importlib.import_module("playwright")

@@ -10,6 +10,7 @@ import json
 import os
 import sys
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
@@ -37,49 +38,63 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        options = _parser().parse_args(arguments)
-        return _run(options)
+        return _run(_parser().parse_args(arguments))
     except KeyboardInterrupt:
         print("dilviz: interrupted.", file=sys.stderr)
         return 130
     except (InputError, MissingExtra) as error:
         if "--debug" in arguments:
-            raise
+            traceback.print_exc()
         print(f"dilviz: {error}", file=sys.stderr)
         return 3 if isinstance(error, MissingExtra) else 2
 
 
 def _run(options: argparse.Namespace) -> int:
-    # Small networks lose by a second thread, and one thread gives the same bits on every run.
     import torch
 
-    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
-    from dilviz import commands
+    if "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(1)  # small networks lose by a second, and one gives the same bits on every run
+    from dilviz.commands import environment
+    from dilviz.diffusion import TrainingDiverged
 
     started = time.perf_counter()
     values = vars(options)
     call, show = values.pop("call"), values.pop("show")
-    as_json, command = values.pop("json"), values.pop("command")
-    values.pop("debug")
-    outcome, status = call(**values)
+    as_json, command = values.pop("json", False), values.pop("command")
+    values.pop("debug", None)
+    try:
+        outcome, status = call(**values)
+    except TrainingDiverged as error:
+        print(f"dilviz: {error}", file=sys.stderr)
+        return 1
     if outcome is None:
         return status
-    first = {"command": command, "dilviz": dilviz.__version__} | commands.environment()
+    first = {"command": command, "dilviz": dilviz.__version__} | environment()
     result = first | {"wall_s": round(time.perf_counter() - started, 2)} | outcome
-    print(json.dumps(result) if as_json else show(result))
+    return _print(json.dumps(result) if as_json else show(result), status)
+
+
+def _print(text: str, status: int) -> int:
+    """Print the result; a reader that has gone (`| head -1`) is no failure, a full disk is."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains once more at its end
+    except OSError as error:
+        raise InputError(f"the result cannot be written to stdout ({error.strerror}).") from error
     return status
 
 
 def _parser() -> _Parser:
-    common = _Parser(add_help=False)
+    common = _Parser(add_help=False, argument_default=argparse.SUPPRESS)  # before the command's name or after it
     common.add_argument("--json", action="store_true", help="print one JSON object on stdout")
     common.add_argument("--debug", action="store_true", help="show the traceback that bad input hides")
-    parser = _Parser(prog="dilviz", description=dilviz.__doc__)
+    parser = _Parser(prog="dilviz", description=dilviz.__doc__, parents=[common], allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"dilviz {dilviz.__version__}")
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     def add(name: str, call: Callable[..., Result], show: Callable[[dict], str], says: str) -> _Parser:
-        sub = subparsers.add_parser(name, parents=[common], help=says, description=says)
+        sub = subparsers.add_parser(name, parents=[common], help=says, description=says, allow_abbrev=False)
         sub.set_defaults(call=call, show=show)
         return sub
 
@@ -108,7 +123,7 @@ def _add_train(sub: _Parser) -> None:
     sub.add_argument("--seed", type=int, default=0, metavar="S")
     sub.add_argument("--checkpoint-every", type=int, metavar="K", help="steps between checkpoints")
     sub.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
-    sub.add_argument("--force", action="store_true", help="replace what is in DIR")
+    sub.add_argument("--force", action="store_true", help="replace what is in DIR, once the new policy is whole")
     sub.add_argument("--device", default="auto", metavar="D")
 
 
@@ -148,9 +163,9 @@ def _train(**options: Any) -> Result:
 
 
 def _evaluate(seeds: str, **options: Any) -> Result:
-    from dilviz import commands
+    from dilviz.evaluation import evaluate, parse_seeds
 
-    return commands.evaluate(seeds=commands.parse_seeds(seeds), **options), 0
+    return evaluate(seeds=parse_seeds(seeds), **options), 0
 
 
 def _bench(parts: list[str], check: bool) -> Result:

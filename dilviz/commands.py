@@ -1,11 +1,9 @@
-"""What each command does: plain arguments in, a plain dictionary out. `cli.py` reads and prints."""
+"""What `tasks` and `train` do: plain arguments in, a plain dictionary out. `cli.py` reads and prints."""
 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
-import tempfile
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -15,12 +13,11 @@ from typing import Any
 import torch
 
 from dilviz.diffusion import resolve_device
-from dilviz.diffusion.checkpoint import read_recipe, write_whole
+from dilviz.diffusion.checkpoint import check_writable
+from dilviz.diffusion.recipe import check_number
 from dilviz.errors import InputError, MissingExtra
-from dilviz.imitation import DiffusionPolicy, Episodes, Windows, rollout, train_diffusion_policy
+from dilviz.imitation import Windows, train_diffusion_policy
 from dilviz.imitation.episodes import check_horizons
-from dilviz.imitation.intervals import bootstrap_mean, wilson
-from dilviz.imitation.rollout import Policy, latency_ms
 from dilviz.tasks import TASKS, Task, get_task
 
 POLICIES = ("diffusion",)
@@ -85,17 +82,22 @@ def train(
         MissingExtra: the task needs a package that is not installed.
     """
     started = time.process_time()
-    found = _usable(task)
+    found = usable(task)
     if policy not in POLICIES:
         raise InputError(f"policy {policy!r} is unknown; take one of {', '.join(POLICIES)}.")
-    if seed < 0:
-        raise InputError(f"seed is {seed}; give a whole number of at least 0.")
+    check_number("seed", seed)
     recipe = dataclasses.replace(found.recipe, **{k: v for k, v in changes.items() if v is not None})
     horizons = (recipe.obs_horizon, recipe.pred_horizon, recipe.action_horizon)
     check_horizons(*horizons)
-    resolve_device(device)
+    if recipe.pred_horizon > found.max_steps:
+        raise InputError(
+            f"pred_horizon is {recipe.pred_horizon}; an episode of {task} has at most {found.max_steps} steps."
+        )
+    place = resolve_device(device)
+    if place.type == "meta":
+        raise InputError("device 'meta' computes nothing; take auto or cpu.")
     windows = Windows(episodes := found.demonstrations(recipe.demos), *horizons)
-    with _folder(Path(out), resume, force) as folder:
+    with _folder(out, resume, force) as folder:
         learner, history = train_diffusion_policy(
             windows,
             action_horizon=recipe.action_horizon,
@@ -121,11 +123,27 @@ def train(
             "loss": history.loss,
         }
         learner.save(folder / WEIGHTS, done)
-    times = {"cpu_s": round(time.process_time() - started, 2), "resumed_from": history.resumed_from}
+    times = {
+        "cpu_s": round(time.process_time() - started, 2),
+        "resumed_from": history.resumed_from,
+        "device": str(place),
+    }
     return {"checkpoint": out, "policy": policy} | done | times
 
 
-def _usable(name: str) -> Task:
+def usable(name: str) -> Task:
+    """A task that can run here.
+
+    Args:
+        name: of the task.
+
+    Returns:
+        The task.
+
+    Raises:
+        InputError: no such task.
+        MissingExtra: it needs a package that is not installed.
+    """
     task = get_task(name)
     if task.needs and not task.available:
         raise MissingExtra(f"task {name!r} needs a package that is not installed: pip install '{task.needs[1]}'.")
@@ -133,181 +151,72 @@ def _usable(name: str) -> Task:
 
 
 @contextmanager
-def _folder(folder: Path, resume: bool, force: bool) -> Iterator[Path]:
-    """The folder to write to, empty or meant: nothing that somebody else put there is touched.
+def _folder(out: str, resume: bool, force: bool) -> Iterator[Path]:
+    """The folder to write to, empty or meant, and nobody else's: nothing that somebody put there is touched.
 
     What --force replaces stays until its successor is whole, and bad input leaves no empty folder behind.
     """
-    if resume and force:
-        raise InputError("--resume goes on with what is there and --force replaces it; give one of the two.")
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"--out {folder} is a file; name a folder.")
-    held = {entry.name for entry in folder.iterdir()} if folder.exists() else set()
-    foreign = {name for name in held if not name.startswith((WEIGHTS, STATE))}
-    if foreign:
-        raise InputError(f"--out {folder} holds other things ({sorted(foreign)[0]}); name an empty or a new folder.")
-    if held and not resume and not force:
-        raise InputError(f"--out {folder} holds a training already; --resume goes on with it, --force replaces it.")
-    missing = [place for place in (folder, *folder.parents) if not place.exists()]
+    folder = Path(out)
+    missing = _check_folder(out, folder, resume, force)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-        yield folder
-    except OSError as error:
-        raise InputError(f"--out {folder} cannot be written ({error.strerror}); name another place.") from error
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"--out {out} cannot be written ({error.strerror}); name another place.") from error
+        with _locked(folder):
+            for left in folder.glob("*.unfinished"):  # by a training that was killed while it wrote
+                left.unlink()
+            check_writable(folder / WEIGHTS)
+            yield folder
     finally:
         for place in missing:
             with suppress(OSError):
                 place.rmdir()  # empty ones only
 
 
-def evaluate(
-    what: str,
-    seeds: list[int],
-    *,
-    sampler: str | None = None,
-    num_inference_steps: int | None = None,
-    eta: float | None = None,
-    action_horizon: int | None = None,
-    out: str | None = None,
-) -> dict:
-    """Let a policy act, one episode a seed, and count.
-
-    Args:
-        what: a folder that `train` made, "TASK:POLICY" for a shipped one, or "expert:TASK".
-        seeds: of the episodes.
-        sampler: for a diffusion policy; None for its own.
-        num_inference_steps: likewise.
-        eta: likewise, of "ddim".
-        action_horizon: actions done before it looks again; None for its own.
-        out: a file to write the result to, as JSON.
-
-    Returns:
-        The counts, their intervals, latency, and a line for each episode.
-
-    Raises:
-        InputError: no such policy, or options that it does not have.
-        MissingExtra: the task needs a package that is not installed.
-    """
-    task, policy, about = _find(what)
-    chosen = {
-        "sampler": sampler,
-        "num_inference_steps": num_inference_steps,
-        "eta": eta,
-        "action_horizon": action_horizon,
-    }
-    _adjust(policy, {name: value for name, value in chosen.items() if value is not None}, what)
-    episodes = rollout(policy, task, seeds)
-    result = about | summary(task, episodes)
-    result["latency_ms"] = dict(zip(("p50", "p95"), latency_ms(policy, episodes.observations[0]), strict=True))
-    result["episodes"] = [
-        {"seed": int(seed), "success": bool(success), "return": float(total), "length": int(length), "mode": str(mode)}
-        for seed, success, total, length, mode in zip(
-            episodes.seeds, episodes.success, episodes.returns, episodes.lengths, episodes.mode, strict=True
-        )
-    ]
-    if out is not None:
-        write_whole(Path(out), json.dumps(result, indent=1).encode())
-    return result
-
-
-def summary(task: Task, episodes: Episodes) -> dict:
-    """Counts of some episodes, with 95 % intervals.
-
-    Args:
-        task: whose they are.
-        episodes: at least one.
-
-    Returns:
-        n, successes, success_rate, success_ci95 (Wilson), return_mean, return_ci95 (bootstrap), modes.
-    """
-    successes = int(episodes.success.sum())
-    return {
-        "n": len(episodes),
-        "successes": successes,
-        "success_rate": successes / len(episodes),
-        "success_ci95": list(wilson(successes, len(episodes))),
-        "return_mean": float(episodes.returns.mean()),
-        "return_ci95": list(bootstrap_mean(episodes.returns)),
-        "modes": {mode: int((episodes.mode == mode).sum()) for mode in task.modes},
-    }
-
-
-def _find(what: str) -> tuple[Task, Policy, dict]:
-    kind, _, name = what.partition(":")
-    if kind == "expert":
-        task = _usable(name)
-        return task, task.expert(), {"task": name, "policy": "expert", "checkpoint_sha256": None, "train_seed": None}
-    if kind in TASKS and name:
-        if name not in POLICIES:
-            raise InputError(f"policy {name!r} is unknown; take one of {', '.join(POLICIES)}.")
-        from dilviz.assets import asset
-
-        what = str(asset("checkpoints", f"{kind}-{name}"))
-    path = Path(what) / WEIGHTS
-    if not path.is_file():
-        raise InputError(
-            f"{what!r} is no policy; give a folder that train has finished, TASK:POLICY, or expert:TASK "
-            f"(tasks: {', '.join(TASKS)})."
-        )
-    recipe, policy = read_recipe(path), DiffusionPolicy.load(path)
-    task = _usable(recipe["task"])
-    shapes = (len(policy.observation_scale.low), len(policy.action_scale.low))
-    if shapes != (task.observation_dim, task.action_dim):
-        raise InputError(
-            f"{what} sees {shapes[0]} numbers and gives {shapes[1]}, but task {task.name!r} has "
-            f"{task.observation_dim} and {task.action_dim}; it was trained on something else."
-        )
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    about = {"task": task.name, "policy": recipe["policy"], "checkpoint_sha256": digest, "train_seed": recipe["seed"]}
-    return task, policy, about
-
-
-def _adjust(policy: Policy, chosen: dict, what: str) -> None:
-    if not chosen:
-        return
-    if not isinstance(policy, DiffusionPolicy):
-        raise InputError(f"{what} is no diffusion policy, so it has no {next(iter(chosen))}; leave that option out.")
-    if "action_horizon" in chosen:
-        check_horizons(policy.obs_horizon, policy.denoiser.horizon, chosen["action_horizon"])
-        policy.action_horizon = chosen.pop("action_horizon")
-    sampler = chosen.pop("sampler", policy.sampler)
-    steps = chosen.pop("num_inference_steps", policy.num_inference_steps)
-    if "eta" in chosen and sampler != "ddim":
-        raise InputError(f"eta belongs to the sampler ddim, not to {sampler}; leave one of the two out.")
-    policy.use(sampler, steps, **chosen)
-
-
-def parse_seeds(text: str) -> list[int]:
-    """Seeds as they are typed.
-
-    Args:
-        text: "1000:1500" (the last one excluded) or "7,11,13".
-
-    Returns:
-        The seeds, none twice.
-
-    Raises:
-        InputError: another form, a negative seed, none at all, or one twice.
-    """
+def _check_folder(out: str, folder: Path, resume: bool, force: bool) -> list[Path]:
+    """Refuse a folder that is not meant for this; say which of it and its parents are not there yet."""
+    if not out:
+        raise InputError("--out is empty; name a folder.")
+    if resume and force:
+        raise InputError("--resume goes on with what is there and --force replaces it; give one of the two.")
     try:
-        if ":" in text:
-            first, last = (int(part) for part in text.split(":"))
-            seeds = list(range(first, last))
-        else:
-            seeds = [int(part) for part in text.split(",")]
-    except ValueError:
-        seeds = []
-    if not seeds or min(seeds) < 0 or len(set(seeds)) != len(seeds):
-        raise InputError(f"seeds {text!r} cannot be read; write 1000:1500 or 7,11,13, each once and none below 0.")
-    return seeds
+        if folder.exists() and not folder.is_dir():
+            raise InputError(f"--out {out} is a file; name a folder.")
+        held = {entry.name for entry in folder.iterdir()} if folder.exists() else set()
+        missing = [place for place in (folder, *folder.parents) if not place.exists()]
+    except OSError as error:
+        raise InputError(f"--out {out} cannot be written ({error.strerror}); name another place.") from error
+    foreign = {name for name in held if not name.startswith((WEIGHTS, STATE))}
+    if foreign:
+        raise InputError(f"--out {out} holds other things ({sorted(foreign)[0]}); name an empty or a new folder.")
+    if held and not resume and not force:
+        raise InputError(f"--out {out} holds a training already; --resume goes on with it, --force replaces it.")
+    return missing
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """One training a folder. The system lets go of the lock when the process ends, however it ends."""
+    try:
+        import fcntl
+    except ImportError:  # Windows has no such lock
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError as error:
+        raise InputError(f"another training writes to --out {folder} just now; name another folder.") from error
+    finally:
+        os.close(handle)
 
 
 def environment() -> dict:
     """What every result starts with, beside the command and its time.
 
     Returns:
-        torch's version, the device that "auto" means here, and the number of threads.
+        torch's version, the device (the CPU, where a command does not say otherwise), and the number of threads.
     """
-    return {"torch": torch.__version__, "device": str(resolve_device()), "threads": torch.get_num_threads()}
+    return {"torch": torch.__version__, "device": "cpu", "threads": torch.get_num_threads()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -77,7 +77,7 @@ class Task:
     succeeds: Callable[[np.ndarray], bool]
     recipe: Recipe
     modes: tuple[str, ...] = ()
-    needs: tuple[str, str] | None = field(default=None)
+    needs: tuple[str, str] | None = None
 
     @property
     def available(self) -> bool:
@@ -131,14 +131,7 @@ class Task:
         while (missing := count - sum(int(episodes.success.sum()) for episodes in tried)) > 0:
             first = FIRST + sum(len(episodes) for episodes in tried)
             tried.append(rollout(expert, self, range(first, first + missing)))
-        return _joined([episodes.only(episodes.success) for episodes in tried])
-
-
-def _joined(parts: list[Episodes]) -> Episodes:
-    ends = np.cumsum(np.concatenate([part.lengths for part in parts]))
-    columns = ("observations", "actions", "rewards", "seeds", "success", "mode")
-    joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in columns}
-    return Episodes(**joined, episode_ends=ends, task=parts[0].task)
+        return Episodes.joined([episodes.only(episodes.success) for episodes in tried])
 
 
 def _lands(rewards: np.ndarray) -> bool:

@@ -88,8 +88,16 @@ BAD = {
     "evaluate expert:moon --seeds 0:3": "task 'moon' is unknown",
     "evaluate expert:lander --seeds 5:2": "seeds '5:2' cannot be read",
     "evaluate expert:lander --seeds 1,1": "seeds '1,1' cannot be read",
-    "evaluate expert:lander --seeds=-3:2": "cannot be read",
+    "evaluate expert:lander --seeds=-3:2": "leave 0 to 2147483647",
     "evaluate expert:lander --seeds one": "seeds 'one' cannot be read",
+    "evaluate expert:lander --seeds 1:2:3": "seeds '1:2:3' cannot be read",
+    "evaluate expert:lander --seeds 0:999999999999999999999": "100000 at most",
+    "evaluate expert:lander --seeds 2147483648": "belong to demonstrations",
+    "evaluate expert:lander --seeds 0:2 --out file": "is no result of evaluate",
+    "evaluate expert:lander --seed 0:2": "required: --seeds",
+    "train lander --seed 99999999999999999999999 --out x": "seed is 99999999999999999999999",
+    "train lander --pred-horizon 100000000 --out x": "an episode of lander has at most 1000 steps",
+    "train lander --device meta --out x": "device 'meta' computes nothing",
     "evaluate expert:lander --seeds 0:2 --eta 0.5": "no diffusion policy",
     "evaluate expert:lander --seeds 0:2 --out file/x": "file/x cannot be written",
     "bench gpu": "bench 'gpu' is unknown",
@@ -116,7 +124,7 @@ def test_bad_input_is_one_sentence_and_nothing_is_written(arguments, tmp_path, m
 
 def test_debug_shows_where_bad_input_was_noticed(tmp_path):
     done = dilviz("train moon --out x --debug", tmp_path)
-    assert done.returncode != 0 and "Traceback" in done.stderr and "task 'moon' is unknown" in done.stderr
+    assert done.returncode == 2 and "Traceback" in done.stderr and "task 'moon' is unknown" in done.stderr
 
 
 def test_a_missing_extra_is_named_with_exit_3(tmp_path):
@@ -156,3 +164,56 @@ def test_a_training_in_the_way_is_kept_unless_force_replaces_it(trained):
     assert json.loads(again.stdout)["resumed_from"] == 60
     assert dilviz(f"{TRAIN} --out policy --force".replace("11", "12"), folder).returncode == 0
     assert (folder / "policy/policy.safetensors").read_bytes() != before
+
+
+def test_an_empty_name_and_an_endless_one_are_named(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for name, words in {"": "--out is empty", "x" * 300: "cannot be written"}.items():
+        assert main(["train", "lander", "--demos", "1", "--out", name]) == 2
+        assert words in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_options_stand_before_the_command_or_after_it(tmp_path, capsys):
+    assert main(["--json", "tasks"]) == 0
+    assert json.loads(capsys.readouterr().out)["command"] == "tasks"
+
+
+def test_a_reader_that_goes_away_is_no_failure(tmp_path):
+    pipe = f"{sys.executable} -m dilviz tasks --json | true; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", pipe], cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert done.stdout.strip() == "0"
+    assert done.stderr == ""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such lock")
+def test_a_second_training_in_one_folder_is_refused(trained, capsys):
+    import fcntl
+
+    folder, _ = trained
+    handle = os.open(folder / "policy", os.O_RDONLY)
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    before = (folder / "policy/policy.safetensors").read_bytes()
+    assert main([*TRAIN.split(), "--out", str(folder / "policy"), "--force"]) == 2
+    assert "another training writes to" in capsys.readouterr().err
+    os.close(handle)
+    assert (folder / "policy/policy.safetensors").read_bytes() == before
+
+
+def test_a_device_that_is_not_there_is_named_with_its_variable(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("DILVIZ_DEVICE", "foo")
+    assert main(["train", "lander", "--demos", "1", "--out", str(tmp_path / "x")]) == 2
+    assert "'foo' (named by DILVIZ_DEVICE)" in capsys.readouterr().err
+    assert main(["doctor", "--json"]) in (0, 1)
+    assert json.loads(capsys.readouterr().out)["checks"]
+
+
+def test_a_result_replaces_an_older_result_only(trained, monkeypatch, capsys):
+    folder, _ = trained
+    monkeypatch.chdir(folder)
+    before = (folder / "policy/policy.safetensors").read_bytes()
+    command = "evaluate policy --seeds 0:1 --num-inference-steps 1 --out"
+    assert main([*command.split(), "policy/policy.safetensors"]) == 2
+    assert (folder / "policy/policy.safetensors").read_bytes() == before
+    assert main([*command.split(), "twice.json"]) == 0
+    assert main([*command.split(), "twice.json"]) == 0

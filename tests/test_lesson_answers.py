@@ -52,6 +52,8 @@ WRONG = {
         (COMPLETE_01 + "return x0 + nosie", "NameError at your line `return x0 + nosie`"),
         (COMPLETE_01 + "return 'done'", "returns str"),
         ("noised = 4", "asks for a function"),
+        (COMPLETE_01 + "raise SystemExit(1)", "SystemExit"),
+        (COMPLETE_01 + "return (x0 + 1j).to(torch.complex64)", "complex"),
     ],
     "01.debug": [
         ("answer = 'lost both roots'", "compare the two curves"),

@@ -3,7 +3,6 @@
 import re
 import shlex
 import subprocess
-import sys
 
 import pytest
 
@@ -55,9 +54,3 @@ def test_every_lesson_is_in_the_table_with_its_minutes():
         minutes = re.search(r"\*\*Time\*\* (\d+) minutes", read(path).cells[0].source)[1]
         row = rf"^\| \[{path.stem[:2]} .*\]\(notebooks/{path.name}\) \|.*\| {minutes} \|$"
         assert re.search(row, README, re.MULTILINE)
-
-
-def test_windows_lines_name_what_is_in_the_repository():
-    assert "-c constraints.txt" in README
-    assert (ROOT / "constraints.txt").is_file()
-    assert sys.version_info[:2] in {(3, 11), (3, 12), (3, 13)}

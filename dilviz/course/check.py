@@ -15,8 +15,6 @@ from dilviz.course import progress
 from dilviz.errors import InputError
 from dilviz.show.base import rounded
 
-KINDS = ("predict", "complete", "debug", "transfer")
-
 
 class Wrong(Exception):
     """An answer that is not right; the message says in what."""
@@ -103,7 +101,7 @@ def judge(name: str, answer: Any) -> tuple[str, str]:
     Returns:
         "Solved", "Not solved" or "Not yet", and a sentence.
     """
-    if name not in _EXERCISES:
+    if not isinstance(name, str) or name not in _EXERCISES:
         return "Not yet", f"there is no exercise {name!r}; there are {', '.join(_EXERCISES)}."
     try:
         return "Solved", _EXERCISES[name].judge(answer)
@@ -111,17 +109,23 @@ def judge(name: str, answer: Any) -> tuple[str, str]:
         return "Not solved", str(wrong)
     except NotYet as awaited:
         return "Not yet", str(awaited)
-    except Exception as error:
+    except KeyboardInterrupt:
+        return "Not yet", "the check was interrupted; run the cell again."
+    except BaseException as error:  # `exit()` in an answer must not end the lesson either
         return "Not solved", _where(error)
 
 
-def _where(error: Exception) -> str:
+def _where(error: BaseException) -> str:
     """An error of the learner's code, with the line of theirs at which it came about."""
     theirs = [
         f for f in traceback.extract_tb(error.__traceback__) if "dilviz" not in f.filename and "torch" not in f.filename
     ]
     line = f" at your line `{theirs[-1].line}`" if theirs and theirs[-1].line else ""
-    return f"your answer stopped with {type(error).__name__}{line}: {error}"
+    try:
+        words = str(error).strip().splitlines()[0][:200]
+    except Exception:  # an error that cannot even say what it is, or says nothing
+        words = "no more is said"
+    return f"your answer stopped with {type(error).__name__}{line}: {words}"
 
 
 def is_solved(name: str) -> bool:
@@ -167,9 +171,12 @@ def call(function: Any, *inputs: Any) -> Tensor:
     if output is None or output is ...:
         raise NotYet("your function returns nothing so far; write it, and end with `return`.")
     try:
-        return torch.as_tensor(output)
+        numbers = torch.as_tensor(output).detach()
     except (TypeError, ValueError, RuntimeError) as error:
         raise Wrong(f"your function returns {type(output).__name__}, where a tensor is expected.") from error
+    if numbers.is_complex() or numbers.layout != torch.strided:
+        raise Wrong("your function returns complex or sparse numbers, where plain real ones are expected.")
+    return numbers
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
-from pathlib import Path
 from typing import Protocol
 from weakref import WeakSet
 
+from dilviz.assets import data_folder
 from dilviz.diffusion.checkpoint import write_whole
 
 
@@ -19,19 +18,6 @@ class Watcher(Protocol):
 
 
 WATCHERS: WeakSet[Watcher] = WeakSet()
-
-
-def data_folder() -> Path:
-    """Where progress and drawings live: `$DILVIZ_HOME`, else the user's data folder.
-
-    Returns:
-        The folder; it may not exist yet.
-    """
-    if home := os.environ.get("DILVIZ_HOME"):
-        return Path(home)
-    from platformdirs import user_data_path
-
-    return user_data_path("dilviz", appauthor=False)
 
 
 def solved() -> set[str]:
@@ -57,18 +43,6 @@ def remember(name: str) -> None:
         InputError: the folder cannot be written.
     """
     _write(solved() | {name})
-
-
-def forget(lesson: str = "") -> None:
-    """Start over.
-
-    Args:
-        lesson: "01" for one lesson; empty for all.
-
-    Raises:
-        InputError: the folder cannot be written.
-    """
-    _write({name for name in solved() if not name.startswith(lesson)})
 
 
 def _write(names: set[str]) -> None:

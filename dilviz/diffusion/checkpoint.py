@@ -14,6 +14,13 @@ from torch import Tensor
 
 from dilviz.errors import InputError
 
+# What a recipe keeps as a hash, and what it means when two differ.
+FINGERPRINTS = {
+    "data": "other data: other demonstrations, or other horizons",
+    "schedule": "another noise schedule",
+    "shapes": "a network of other shapes",
+}
+
 
 def write_checkpoint(path: str | Path, tensors: dict[str, Tensor], recipe: dict) -> None:
     """Write a file that is at every moment either the old one or the new one.
@@ -76,7 +83,8 @@ def check_writable(path: str | Path) -> None:
 
 
 def _unfinished(path: Path) -> Path:
-    return path.with_name(path.name + ".unfinished")
+    # A name of its own for each process: two that write one file do not tear it.
+    return path.with_name(f"{path.name}.{os.getpid()}.unfinished")
 
 
 def _unwritable(path: Path, error: OSError) -> InputError:
@@ -98,6 +106,8 @@ def read_checkpoint(path: str | Path, recipe: dict | None = None) -> dict[str, T
     """
     found = read_recipe(path)
     for name, value in (recipe or {}).items():
+        if name in FINGERPRINTS and found.get(name) != value:
+            raise InputError(f"{path} was made with {FINGERPRINTS[name]}; give it the same, or start anew elsewhere.")
         if found.get(name) != value:
             raise InputError(
                 f"{path} was made with {name} = {found.get(name)}, but {name} = {value} is asked for; "
@@ -125,7 +135,10 @@ def read_recipe(path: str | Path) -> dict:
         header = (file.metadata() or {}).get("dilviz")
     if header is None:
         raise InputError(f"{path} is no checkpoint of dilviz: its header does not say so.")
-    return json.loads(header)
+    try:
+        return dict(json.loads(header))
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{path} is no checkpoint of dilviz: its header cannot be read ({error}).") from error
 
 
 def _opened(path: str | Path) -> safe_open:

@@ -123,7 +123,7 @@ def check_number(name: str, value: float) -> None:
     """Refuse a number that a training cannot take.
 
     Args:
-        name: "steps", "batch_size", "warmup", "checkpoint_every", "lr" or "ema_decay"; others pass.
+        name: "steps", "batch_size", "warmup", "checkpoint_every", "lr", "ema_decay" or "seed"; others pass.
         value: the number.
 
     Raises:
@@ -131,6 +131,8 @@ def check_number(name: str, value: float) -> None:
     """
     if name in LEAST and (value % 1 != 0 or value < LEAST[name]):
         raise InputError(f"{name} is {value}; give a whole number of at least {LEAST[name]}.")
+    if name == "seed" and not (isinstance(value, int) and 0 <= value < 2**63):
+        raise InputError(f"seed is {value}; give a whole number from 0 to below 2**63.")
     if name == "lr" and not 0 < value < math.inf:
         raise InputError(f"lr is {value}; give a number above 0, 1e-3 for a start.")
     if name == "ema_decay" and not 0 <= value < 1:

@@ -185,13 +185,20 @@ def training_steps(
         loop = Loop(denoiser.to(place).train(), schedule, data, cond, recipe, place)
         try:
             if saved is not None:
-                loop.load(saved)
+                _take_up(loop, saved, path)
             loop.capture()
             yield from _advance(loop, history, path, checkpoint_every)
         finally:
             loop.finish(home)
 
     return run()
+
+
+def _take_up(loop: Loop, saved: dict[str, Tensor], path: Path | None) -> None:
+    try:
+        loop.load(saved)
+    except (KeyError, RuntimeError, TypeError, ValueError) as error:
+        raise InputError(f"{path} does not hold a whole training ({error}); start anew elsewhere.") from error
 
 
 def _advance(
@@ -243,5 +250,6 @@ def resolve_device(device: str = "auto") -> torch.device:
         if place.type != "meta":
             torch.empty(0, device=place)
     except (RuntimeError, AssertionError) as error:
-        raise InputError(f"device {name!r} is not usable on this machine; take auto or cpu.") from error
+        where = " (named by DILVIZ_DEVICE)" if device == "auto" else ""
+        raise InputError(f"device {name!r}{where} is not usable on this machine; take auto or cpu.") from error
     return place

@@ -82,6 +82,21 @@ class Episodes:
             digest.update(str(array.shape).encode() + np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()
 
+    @classmethod
+    def joined(cls, parts: list[Episodes]) -> Episodes:
+        """Several as one.
+
+        Args:
+            parts: at least one, all of one task.
+
+        Returns:
+            All episodes, in that order.
+        """
+        columns = ("observations", "actions", "rewards", "seeds", "success", "mode")
+        joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in columns}
+        ends = np.cumsum(np.concatenate([part.lengths for part in parts]))
+        return cls(**joined, episode_ends=ends, task=parts[0].task)
+
     def only(self, keep: np.ndarray) -> Episodes:
         """Some of the episodes.
 

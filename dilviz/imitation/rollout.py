@@ -13,6 +13,8 @@ from torch import Tensor
 from dilviz.diffusion.samplers import Generators
 from dilviz.imitation.episodes import Episodes
 
+AT_ONCE = 500  # episodes that run together: more are not quicker, and each keeps an environment in memory
+
 
 class Policy(Protocol):
     """What acts: an expert or a learner."""
@@ -97,6 +99,11 @@ def rollout(policy: Policy, task: Task, seeds: Sequence[int]) -> Episodes:
     Returns:
         The episodes, in the order of the seeds.
     """
+    parts = [seeds[first : first + AT_ONCE] for first in range(0, len(seeds), AT_ONCE)]
+    return Episodes.joined([_rollout(policy, task, part) for part in parts])
+
+
+def _rollout(policy: Policy, task: Task, seeds: Sequence[int]) -> Episodes:
     environments = task.environments(len(seeds))
     generators = [torch.Generator().manual_seed(int(seed)) for seed in seeds]
     newest = environments.reset(seeds)

@@ -71,8 +71,8 @@ function render({ model, el }) {
   }
   function resize() {
     if (!plot.data) return;
-    if (drawnAt < NARROW !== figure.clientWidth < NARROW) draw();
-    else globalThis.dilvizPlotly.then((plotly) => plotly.Plots.resize(plot));
+    const turned = drawnAt < NARROW !== figure.clientWidth < NARROW;
+    Promise.all([globalThis.dilvizPlotly, turned && draw()]).then(([plotly]) => plotly.Plots.resize(plot));
   }
   const resized = new ResizeObserver(resize);
   resized.observe(figure);
