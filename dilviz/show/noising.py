@@ -165,7 +165,7 @@ def two_panels(shapes: list[dict], x_title: str, y: tuple[float, float], **more:
     layout.xaxis2 = free | {"domain": [0.56, 1], "anchor": "y2", "range": (-0.01, 1.01), "title": x_title}
     layout.yaxis2 = free | {"anchor": "x2", "range": y} | more
     stacked = {"xaxis.domain": [0, 1], "yaxis.domain": [0.48, 1], "xaxis2.domain": [0, 1], "yaxis2.domain": [0, 0.4]}
-    layout.meta = {"narrow": stacked | {"height": 660}}
+    layout.meta = {"narrow": stacked | {"height": 660, "margin.l": 60}}
     return layout
 
 
