@@ -9,14 +9,28 @@ each_lesson = pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.ste
 COMPLETE_01 = "def noised(x0, noise, t, betas):\n    "
 TRANSFER_01 = "def my_alphas_cumprod(T):\n    "
 
+AT = "from dilviz.course.lesson_01 import MARKED\npad = prediction_pad()\n"
+
 # exercise -> (answer, what the learner reads)
 WRONG = {
     "01.predict": [
-        ("pad.points = [[-0.8, 0], [0.8, 0], [0, 0.9]]", "you left them where the data is"),
-        ("pad = prediction_pad(); pad.points = [[-0.2, 0], [0.2, 0], [0, 0.225]]", "you shrank by ᾱ"),
-        ("pad = prediction_pad(); pad.points = [[0, 0], [0, 0], [0, 0]]", "all three went to the middle"),
-        ("pad = prediction_pad(); pad.points = [[-0.4, 0], [0.4, 0], [0, 0.675]]", "0.15 is close enough"),
-        ("pad.points = [[-0.4, 0], [0.4, 0], [0, 0.45]]", "try again, with ᾱ = 0.09"),  # the truth of the try before
+        (AT + "pad.points = MARKED.tolist()", "you left them where the data is"),
+        ("", "these points were judged already"),
+        (AT + "pad.points = (pad.alpha_bar * MARKED).tolist()", "you shrank by ᾱ"),
+        (AT + "pad.points = ((1 - pad.alpha_bar) ** 0.5 * MARKED).tolist()", "the noise's factor"),
+        (AT + "pad.points = (0 * MARKED).tolist()", "all three went to the middle"),
+        (AT + "pad.points = (pad.alpha_bar ** 0.5 * MARKED + [[0, 0], [0, 0], [0, 0.2]]).tolist()", "close enough"),
+        # The truth that has just been shown, on the same pad and on a new one.
+        (
+            AT + "shown = pad.alpha_bar; pad.points = MARKED.tolist(); check('01.predict', pad); "
+            "pad.points = (shown ** 0.5 * MARKED).tolist()",
+            "Clear the pad",
+        ),
+        (
+            AT + "shown = pad.alpha_bar; pad.points = MARKED.tolist(); check('01.predict', pad); "
+            "pad = prediction_pad(); pad.points = (shown ** 0.5 * MARKED).tolist()",
+            "Clear the pad",
+        ),
         ("pad = prediction_pad(); pad.points = [[0.4, 0]]", "1 are on the pad"),
         ("pad.points = []", "0 are on the pad"),
         ("pad = 3", "reads the pad, but got int"),
@@ -38,6 +52,8 @@ WRONG = {
             COMPLETE_01 + "a = (1 - betas).cumprod(0)[t - 1]\n    return a.sqrt() * x0 + (1 - a).sqrt() * noise",
             "too early",
         ),
+        (COMPLETE_01 + "a = betas.cumprod(0)[t]\n    return a.sqrt() * x0 + (1 - a).sqrt() * noise", "product of β"),
+        (COMPLETE_01 + "a = (1 - betas).cumprod(0)[t]\n    return x0 + ((1 - a) / a).sqrt() * noise", "exploding"),
         (COMPLETE_01 + "a = (1 - betas).prod()\n    return a.sqrt() * x0 + (1 - a).sqrt() * noise", "of the last step"),
         (COMPLETE_01 + "a = (1 - betas).cumprod(0)[t]\n    return a.sqrt() * x0 - (1 - a).sqrt() * noise", "a minus"),
         (COMPLETE_01 + "a = (1 - betas).cumprod(0)[t]\n    return a * x0 + torch.randn_like(x0)", "called twice"),
@@ -45,7 +61,10 @@ WRONG = {
             COMPLETE_01 + "for b in betas[:t + 1]:\n        x0 = (1 - b).sqrt() * x0 + b.sqrt() * noise\n    return x0",
             "same noise in every step",
         ),
-        (COMPLETE_01 + "a = (1 - betas[:10]).prod()\n    return a.sqrt() * x0 + (1 - a).sqrt() * noise", "5 of 5"),
+        (
+            COMPLETE_01 + "a = (1 - betas[:10]).prod()\n    return a.sqrt() * x0 + (1 - a).sqrt() * noise",
+            "fresh inputs come out wrong",
+        ),
         (COMPLETE_01 + "a = (1 - betas).cumprod(0)[t]\n    return a.sqrt() * noise + (1 - a).sqrt() * x0", "swapped"),
         (COMPLETE_01 + "return (x0 + noise)[0]", "the shape is"),
         (COMPLETE_01 + "return x0 / 0 * 0", "no finite number"),
@@ -64,14 +83,16 @@ WRONG = {
     ],
     "01.transfer": [
         (TRANSFER_01 + "pass", "returns nothing"),
-        (TRANSFER_01 + "return torch.linspace(1, 0, T)", "strictly between 0 and 1"),
-        (TRANSFER_01 + "return torch.linspace(0.01, 0.99, T)", "does not fall"),
-        (TRANSFER_01 + "return torch.linspace(0.99, 0.3, T)", "is left at the last step"),
+        (TRANSFER_01 + "return torch.linspace(1, 0, T)", "the first ᾱ is 1; begin with 0.95 or more, but below 1"),
+        (TRANSFER_01 + "return torch.linspace(0.01, 0.99, T)", "the first ᾱ is 0.01"),
+        (TRANSFER_01 + "return torch.linspace(0.99, 0.3, T)", "the last ᾱ is 0.3"),
         (TRANSFER_01 + "return torch.linspace(0.99, 0.005, 50)", "the shape is (50,)"),
-        (TRANSFER_01 + "return NoiseSchedule(T, 'linear').alphas_cumprod", "is left at the last step"),
+        (TRANSFER_01 + "return NoiseSchedule(T, 'linear').alphas_cumprod", "the last ᾱ is"),
         (TRANSFER_01 + "return 0.5 ** torch.arange(1, T + 1).clamp(max=60)", "the first ᾱ is"),
         (TRANSFER_01 + "return torch.linspace(0.1, 0.001, T)", "the first ᾱ is"),
-        (TRANSFER_01 + "return [0.5] * T", "does not fall"),
+        (TRANSFER_01 + "return [0.5] * T", "the first ᾱ is 0.5"),
+        (TRANSFER_01 + "return torch.linspace(0.99, 0.005, T).round(decimals=2)", "does not fall"),
+        (TRANSFER_01 + "return torch.linspace(0.99, 0, T)", "the last ᾱ is 0; end with 0.01 or less, but above 0"),
         (TRANSFER_01 + "return torch.linspace(0.99, 0.005, T) * float('nan')", "NaN"),
         (TRANSFER_01 + "return torch.cat([torch.tensor([0.99]), torch.linspace(0.1, 0.001, T - 1)])", "lowers ᾱ by"),
     ],
@@ -92,7 +113,9 @@ def test_with_its_solutions_every_check_says_solved(path):
 
 # Right answers that are spelled in other ways.
 UNUSUAL = {
-    "01.predict": ["pad = prediction_pad(); pad.points = [[0.05, 0.5], [0.4, 0.1], [-0.45, 0]]"],
+    "01.predict": [
+        AT + "pad.points = (pad.alpha_bar ** 0.5 * MARKED + [[0.05, 0.05], [0, -0.1], [0.1, 0]])[[2, 0, 1]].tolist()"
+    ],
     "01.complete": [
         COMPLETE_01 + "a = 1.0\n    for b in betas[:t + 1]:\n        a *= 1 - float(b)\n"
         "    return a ** 0.5 * x0 + (1 - a) ** 0.5 * noise",
@@ -103,6 +126,7 @@ UNUSUAL = {
     "01.debug": ["answer = ' Lost square root '"],
     "01.transfer": [
         TRANSFER_01 + "return torch.sigmoid(torch.linspace(5, -5, T))",
+        TRANSFER_01 + "return torch.linspace(0.95, 0.01, T)",
         TRANSFER_01 + "return [0.99 - 0.985 * i / (T - 1) for i in range(T)]",
         "import numpy as np\n" + TRANSFER_01 + "return np.linspace(0.99, 0.005, T)",
         TRANSFER_01 + "return NoiseSchedule(T).alphas_cumprod",

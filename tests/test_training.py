@@ -554,7 +554,7 @@ def test_the_device_is_the_one_that_is_named_or_the_variables(monkeypatch):
     assert resolve_device().type == "meta"
     assert resolve_device("cpu").type == "cpu"
     monkeypatch.setenv("DILVIZ_DEVICE", "abacus")
-    with pytest.raises(InputError, match="device 'abacus' .named by DILVIZ_DEVICE. is not usable"):
+    with pytest.raises(InputError, match=r"device 'abacus' \(named by DILVIZ_DEVICE\) is not usable"):
         resolve_device()
     monkeypatch.delenv("DILVIZ_DEVICE")
     assert resolve_device().type in ("cpu", "cuda", "mps")

@@ -150,8 +150,8 @@ BUGS: dict[str, Bug] = {
         Bug(
             "t_off_by_one",
             "t counted from one",
-            "Every x_t has the noise of t - 1, so that at t = 0 the data is still clean and the network hears of "
-            "noise that is not there.",
+            "Every x_t has the noise of t - 1, so that at t = 0 the data is still clean: the product of all steps "
+            "leaves out step t.",
             "test_schedule.py::test_the_first_time_is_already_noisy",
             ((NoiseSchedule, "add_noise", _t_off_by_one),),
         ),
