@@ -91,7 +91,7 @@ WRONG = {
         (TRANSFER_01 + "return 0.5 ** torch.arange(1, T + 1).clamp(max=60)", "the first ᾱ is"),
         (TRANSFER_01 + "return torch.linspace(0.1, 0.001, T)", "the first ᾱ is"),
         (TRANSFER_01 + "return [0.5] * T", "the first ᾱ is 0.5"),
-        (TRANSFER_01 + "return torch.linspace(0.99, 0.005, T).round(decimals=2)", "does not fall"),
+        (TRANSFER_01 + "return torch.linspace(0.99, 0.006, T).round(decimals=2)", "does not fall"),
         (TRANSFER_01 + "return torch.linspace(0.99, 0, T)", "the last ᾱ is 0; end with 0.01 or less, but above 0"),
         (TRANSFER_01 + "return torch.linspace(0.99, 0.005, T) * float('nan')", "NaN"),
         (TRANSFER_01 + "return torch.cat([torch.tensor([0.99]), torch.linspace(0.1, 0.001, T - 1)])", "lowers ᾱ by"),
