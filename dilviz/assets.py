@@ -1,11 +1,22 @@
-"""Where the files lie that the package uses but does not carry: lessons, checkpoints, stills, a learner's progress."""
+"""Where things lie that the package uses but does not carry: lessons, checkpoints, progress, a browser."""
 
 import os
+import shutil
 from pathlib import Path
 
 from dilviz.errors import InputError
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
+
+
+def chromium() -> str | None:
+    """Finds a Chromium, or a browser made of it, on the PATH.
+
+    Returns:
+        Its path, or None.
+    """
+    return next(filter(None, map(shutil.which, BROWSERS)), None)
 
 
 def asset(*parts: str) -> Path:

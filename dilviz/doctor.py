@@ -12,10 +12,9 @@ from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
-from dilviz.assets import REPOSITORY, asset, data_folder, notebooks
+from dilviz.assets import REPOSITORY, asset, chromium, data_folder, notebooks
 from dilviz.errors import InputError
 
-CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
 FREE_GB = 0.5  # room for checkpoints and recorded demonstrations
 PIP = 'in a clone: make setup, or pip install -c constraints.txt -e ".[course]"'
 
@@ -176,6 +175,6 @@ def _disk() -> dict[str, object]:
 
 
 def _chromium() -> dict[str, object]:
-    found = next(filter(None, map(shutil.which, CHROMIUM)), None)
+    found = chromium()
     mend = "needed by the browser tests alone: playwright install chromium"
     return check("chromium", found is not None, found or "not on the PATH", mend, required=False)

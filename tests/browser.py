@@ -24,7 +24,6 @@ from pathlib import Path
 from urllib.request import urlopen
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -42,7 +41,9 @@ def chromium() -> Iterator:
     """A Playwright browser: the Chromium on the PATH, else Playwright's own. Raises where neither starts."""
     from playwright.sync_api import sync_playwright
 
-    on_path = next(filter(None, map(shutil.which, NAMES)), None)
+    from dilviz.assets import chromium as on_the_path
+
+    on_path = on_the_path()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=on_path, args=FLAGS)
         yield browser

@@ -9,7 +9,6 @@ import argparse
 import importlib
 import io
 import pkgutil
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,9 +18,9 @@ import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
 import dilviz.show
+from dilviz.assets import chromium
 from dilviz.errors import MissingExtra
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
 WIDTH, PIXELS, COLORS = 760, 1.5, 64  # of the page; pixels of the file to one of the page; flat pictures need few
 # Plotly numbers its parts at random; the file may not depend on it.
 PAGE = """<!doctype html><meta charset="utf-8">
@@ -91,7 +90,7 @@ def _page() -> Iterator[Any]:
     except ImportError as error:
         raise MissingExtra("stills are drawn with Playwright: pip install 'dilviz[test]'") from error
     with sync_playwright() as playwright:
-        on_path = next(filter(None, map(shutil.which, BROWSERS)), None)  # else Playwright's own
+        on_path = chromium()  # else Playwright's own
         browser = playwright.chromium.launch(executable_path=on_path, args=["--no-sandbox", "--disable-gpu"])
         yield browser.new_page(viewport={"width": WIDTH, "height": 400}, device_scale_factor=PIXELS)
         browser.close()
