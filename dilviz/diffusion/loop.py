@@ -67,9 +67,9 @@ class Loop:
         on_gpu = device.type == "cuda"
         # Older cards only imitate bfloat16, slowly.
         self.autocast = on_gpu and torch.cuda.is_bf16_supported(including_emulation=False)
-        # A captured step reads its rate from the device; elsewhere a plain number is quicker.
+        # A captured step reads its numbers from the device; elsewhere plain ones are quicker.
         self.rate: Tensor | float = torch.zeros((), device=device) if on_gpu else 0.0
-        self.ema_weight = torch.zeros((), device=device)
+        self.ema_weight: Tensor | float = torch.zeros((), device=device) if on_gpu else 0.0
         self.loss_sum = torch.zeros((), device=device)
         self.logged_at = 0
         self.flat, self.gradient = _flatten(denoiser)
@@ -92,12 +92,13 @@ class Loop:
     def advance(self) -> None:
         """One step, and the numbers that the host sets for it."""
         rate = learning_rate(self.step, self.recipe)
-        if isinstance(self.rate, Tensor):
-            self.rate.fill_(rate)
-        else:
-            self.optimizer.param_groups[0]["lr"] = rate
         # The average forgets the random start first: its memory grows with the steps taken.
-        self.ema_weight.fill_(1 - min(self.recipe["ema_decay"], (1 + self.step) / (10 + self.step)))
+        ema_weight = 1 - min(self.recipe["ema_decay"], (1 + self.step) / (10 + self.step))
+        if isinstance(self.rate, Tensor) and isinstance(self.ema_weight, Tensor):
+            self.rate.fill_(rate)
+            self.ema_weight.fill_(ema_weight)
+        else:
+            self.optimizer.param_groups[0]["lr"], self.ema_weight = rate, ema_weight
         self.play()
         self.step += 1
 
