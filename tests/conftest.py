@@ -1,6 +1,7 @@
 """What every test stands on: one thread, no screen, a data folder of its own, a browser if there is one."""
 
 import os
+import signal
 import tempfile
 
 HOME = tempfile.TemporaryDirectory(prefix="dilviz-home-", ignore_cleanup_errors=True)
@@ -16,6 +17,8 @@ import torch  # noqa: E402
 from browser import chromium  # noqa: E402
 
 torch.set_num_threads(1)
+# A shell that runs the tests in its background has them ignore Ctrl-C, and what they start would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 NO_BROWSER = "no Chromium starts here"
 
 
