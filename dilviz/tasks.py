@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
 
 import numpy as np
 
-from dilviz.envs.gym import GymEnvironments
+from dilviz.assets import asset
+from dilviz.envs.fork import FORK, MAX_STEPS, ForkExpert, Scene, side_of
+from dilviz.envs.gym import environments
 from dilviz.envs.lander import LanderExpert
 from dilviz.errors import InputError
+from dilviz.imitation.chunks import ChunkPolicy
 from dilviz.imitation.episodes import Episodes
+from dilviz.imitation.learners import WEIGHTS, load_policy
 from dilviz.imitation.rollout import Environments, Policy, rollout
 
 # The first seed of demonstrations: no evaluation may meet a start that was trained on.
@@ -23,7 +29,7 @@ class Recipe:
     """How a policy of a task is trained by default; every field is an option of `dilviz train`.
 
     Args:
-        demos: demonstrations, at least 1.
+        demos: demonstrations, at least 1; 0 stands for all that a data set holds.
         steps: gradient steps.
         obs_horizon: observations that the policy sees.
         pred_horizon: actions that it predicts.
@@ -47,6 +53,13 @@ class Recipe:
     depth: int = 3
 
 
+# For data sets from elsewhere, of which nothing is known.
+FOR_DATASETS = Recipe(demos=0, steps=8_000, obs_horizon=2, pred_horizon=8, action_horizon=4)
+
+# From the observations, actions and rewards of an episode: has it succeeded, and which way did it take?
+Judge = Callable[[np.ndarray, np.ndarray, np.ndarray], tuple[bool, str]]
+
+
 @dataclass(frozen=True)
 class Task:
     """A task.
@@ -60,10 +73,12 @@ class Task:
         expert: makes the expert.
         expert_says: what the expert is, in a few words.
         success_says: what counts as success, in a few words.
-        succeeds: the same as a rule: from the rewards (n,) of an episode.
+        judge: called with observations (n, obs_dim), actions (n, act_dim) and rewards (n,) of an episode; says whether
+            it succeeded, and which way it took ("" where it failed, or where there is one way only).
         recipe: how it is trained.
         modes: the ways there are, where there is more than one.
         needs: the package without which it cannot run, and the pip name that brings it.
+        options: of the environment.
     """
 
     name: str
@@ -74,10 +89,11 @@ class Task:
     expert: Callable[[], Policy]
     expert_says: str
     success_says: str
-    succeeds: Callable[[np.ndarray], bool]
+    judge: Judge
     recipe: Recipe
     modes: tuple[str, ...] = ()
     needs: tuple[str, str] | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def available(self) -> bool:
@@ -96,29 +112,16 @@ class Task:
         Raises:
             MissingExtra: a package is not installed.
         """
-        return GymEnvironments(self.env_id, count)
-
-    def judge(self, observations: np.ndarray, actions: np.ndarray, rewards: np.ndarray) -> tuple[bool, str]:
-        """What an episode came to.
-
-        Args:
-            observations: (n, obs_dim).
-            actions: (n, act_dim).
-            rewards: (n,).
-
-        Returns:
-            Whether it succeeded, and which way it took ("" where there is one way only).
-        """
-        return bool(self.succeeds(rewards)), ""
+        return environments(self.env_id, count, **self.options)
 
     def demonstrations(self, count: int) -> Episodes:
-        """The expert's first `count` successes, on seeds that no evaluation meets.
+        """The expert's first `count` successes, on seeds that no evaluation meets; as many of each mode.
 
         Args:
-            count: at least 1.
+            count: at least 1; where it cannot be shared out evenly, the first modes get one more.
 
         Returns:
-            That many episodes.
+            That many episodes, in the order of their seeds.
 
         Raises:
             InputError: a count below 1.
@@ -126,21 +129,60 @@ class Task:
         """
         if count < 1:
             raise InputError(f"demos is {count}; give at least one demonstration.")
-        expert = self.expert()
-        tried = [rollout(expert, self, range(FIRST, FIRST + count))]
-        while (missing := count - sum(int(episodes.success.sum()) for episodes in tried)) > 0:
-            first = FIRST + sum(len(episodes) for episodes in tried)
-            tried.append(rollout(expert, self, range(first, first + missing)))
-        return Episodes.joined([episodes.only(episodes.success) for episodes in tried])
+        modes = self.modes or ("",)
+        shares = [count // len(modes) + (k < count % len(modes)) for k in range(len(modes))]
+        expert, tried = self.expert(), Episodes.joined([rollout(self.expert(), self, range(FIRST, FIRST + count))])
+        while True:
+            found = [np.flatnonzero(tried.success & (tried.mode == mode)) for mode in modes]
+            missing = max(share - len(there) for share, there in zip(shares, found, strict=True))
+            if missing <= 0:
+                chosen = np.concatenate([there[:share] for share, there in zip(shares, found, strict=True)])
+                return tried.only(np.sort(chosen))
+            first = FIRST + len(tried)
+            more = rollout(expert, self, range(first, first + missing * len(modes)))
+            tried = Episodes.joined([tried, more])
 
 
-def _lands(rewards: np.ndarray) -> bool:
-    return rewards.sum() >= 200
+def _lands(observations: np.ndarray, actions: np.ndarray, rewards: np.ndarray) -> tuple[bool, str]:
+    return bool(rewards.sum() >= 200), ""
 
+
+def _arrives(observations: np.ndarray, actions: np.ndarray, rewards: np.ndarray) -> tuple[bool, str]:
+    success = bool(rewards[-1] > 0)
+    start = observations[0, :2]
+    moving = observations.shape[1] > 2
+    scene = Scene.of(observations[0, 2:], start) if moving else replace(FORK, start=start)
+    return success, side_of(scene, observations[:, :2]) if success else ""
+
+
+_FORK: dict[str, Any] = {
+    "action_dim": 2,
+    "max_steps": MAX_STEPS,
+    "expert_says": "a script whose coin picks the side before the first step",
+    "success_says": "at the goal within 60 steps, not through the tree",
+    "judge": _arrives,
+    "modes": ("left", "right"),
+}
 
 TASKS: dict[str, Task] = {
     task.name: task
     for task in [
+        Task(
+            name="fork",
+            env_id="dilviz/Fork-v0",
+            observation_dim=2,
+            expert=ForkExpert,
+            recipe=Recipe(demos=400, steps=8_000, obs_horizon=2, pred_horizon=8, action_horizon=4, width=176),
+            **_FORK,
+        ),
+        Task(
+            name="fork-moving",
+            env_id="dilviz/ForkMoving-v0",
+            observation_dim=7,
+            expert=partial(ForkExpert, None),
+            recipe=Recipe(demos=8_000, steps=100_000, obs_horizon=2, pred_horizon=8, action_horizon=4, width=172),
+            **_FORK,
+        ),
         Task(
             name="lander",
             env_id="LunarLanderContinuous-v3",
@@ -150,7 +192,7 @@ TASKS: dict[str, Task] = {
             expert=LanderExpert,
             expert_says="the hand-written controller that Gymnasium ships",
             success_says="a return of at least 200",
-            succeeds=_lands,
+            judge=_lands,
             recipe=Recipe(demos=50, steps=8_000, obs_horizon=2, pred_horizon=8, action_horizon=4),
             needs=("Box2D", "gymnasium[box2d]"),
         ),
@@ -173,3 +215,19 @@ def get_task(name: str) -> Task:
     if name not in TASKS:
         raise InputError(f"task {name!r} is unknown; take one of {', '.join(TASKS)}.")
     return TASKS[name]
+
+
+def shipped(task: str, policy: str) -> ChunkPolicy:
+    """A policy that comes with the course.
+
+    Args:
+        task: a task's name.
+        policy: a learner's name, "diffusion" or "cloning".
+
+    Returns:
+        The policy, on the CPU.
+
+    Raises:
+        InputError: there is none, or the folder of assets is not found.
+    """
+    return load_policy(asset("checkpoints", f"{get_task(task).name}-{policy}", WEIGHTS))

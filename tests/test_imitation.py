@@ -1,4 +1,6 @@
-"""Episodes, windows, scaling, rollouts, the diffusion policy, the task."""
+"""Episodes, windows, scaling, rollouts, policies, the tasks."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -27,12 +29,14 @@ def episodes(lengths, obs_dim=3, act_dim=2):
     return Episodes(
         observations,
         actions,
-        np.ones(ends[-1]),
-        ends,
-        np.arange(count),
-        np.ones(count, bool),
-        np.array([""] * count),
-        "toy",
+        rewards=np.ones(ends[-1]),
+        episode_ends=ends,
+        last=np.zeros((count, obs_dim), np.float32),
+        terminated=np.ones(count, bool),
+        seeds=np.arange(count),
+        success=np.ones(count, bool),
+        mode=np.array([""] * count),
+        task="toy",
     )
 
 
@@ -41,10 +45,9 @@ def test_episodes_tell_their_shapes_and_refuse_lengths_that_disagree():
     assert "2 episodes, 8 steps" in repr(data)
     assert data.returns.tolist() == [5, 3]
     with pytest.raises(InputError, match="disagree"):
-        Episodes(
-            data.observations[:-1],
-            *(getattr(data, n) for n in ["actions", "rewards", "episode_ends", "seeds", "success", "mode", "task"]),
-        )
+        replace(data, observations=data.observations[:-1])
+    with pytest.raises(InputError, match="seeds has 1 entries for 2 episodes"):
+        replace(data, seeds=np.zeros(1, int))
 
 
 def test_some_of_the_episodes_keep_their_rows():
@@ -141,19 +144,19 @@ def damaged(change):
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (lambda recipe, tensors: recipe.pop("denoiser"), "KeyError: 'denoiser'"),
+        (lambda recipe, tensors: recipe.pop("network"), "KeyError: 'network'"),
         (lambda recipe, tensors: recipe.pop("obs_horizon"), "KeyError: 'obs_horizon'"),
-        (lambda recipe, tensors: recipe.update(denoiser=[3]), "TypeError"),
-        (lambda recipe, tensors: recipe["denoiser"].update(crown=1), "crown"),
-        (lambda recipe, tensors: recipe["denoiser"].update(width=18), "size mismatch"),
-        (lambda recipe, tensors: recipe["denoiser"].update(width=0), "width is 0"),
+        (lambda recipe, tensors: recipe.update(network=[3]), "TypeError"),
+        (lambda recipe, tensors: recipe["network"].update(crown=1), "crown"),
+        (lambda recipe, tensors: recipe["network"].update(width=18), "size mismatch"),
+        (lambda recipe, tensors: recipe["network"].update(width=0), "width is 0"),
         (lambda recipe, tensors: recipe.update(obs_horizon=1), "observation scale .* 16 numbers"),
         (lambda recipe, tensors: recipe.update(obs_horizon="two"), "TypeError"),
         (lambda recipe, tensors: recipe.update(sampler=3), "sampler 3 is unknown"),
         (lambda recipe, tensors: tensors.pop("action.low"), "KeyError: 'action.low'"),
-        (lambda recipe, tensors: tensors.pop("denoiser.last.bias"), "Missing key"),
+        (lambda recipe, tensors: tensors.pop("network.last.bias"), "Missing key"),
         (lambda recipe, tensors: tensors.update({"action.high": torch.ones(3)}), "action scale"),
-        (lambda recipe, tensors: tensors["denoiser.last.bias"].fill_(torch.nan), "denoiser.last.bias has a value"),
+        (lambda recipe, tensors: tensors["network.last.bias"].fill_(torch.nan), "network.last.bias has a value"),
         (lambda recipe, tensors: tensors["observation.low"].fill_(-torch.inf), "observation.low has a value"),
         (lambda recipe, tensors: tensors["alphas_cumprod"].fill_(0.5), "alpha_bar is 0.5"),
     ],
@@ -212,7 +215,7 @@ def test_training_learns_two_answers_and_keeps_them_apart():
     data = episodes([4] * count)
     actions = np.repeat(side, 4)[:, None].astype(np.float32)
     blind = np.random.default_rng(0).random((4 * count, 3)).astype(np.float32)
-    data = Episodes(blind, actions, data.rewards, data.episode_ends, data.seeds, data.success, data.mode, "toy")
+    data = replace(data, observations=blind, actions=actions)
     windows = Windows(data, 1, 4, 2)
     policy, _ = train_diffusion_policy(windows, action_horizon=2, width=96, steps=1500, device="cpu", seed=3)
     chunk = policy.act(torch.rand(100, 1, 3))
@@ -243,8 +246,8 @@ def test_a_task_is_what_its_environment_is(task):
     environments = task.environments(2)
     seen = environments.reset([0, 1])
     assert seen.shape == (2, task.observation_dim)
-    seen, rewards, done = environments.step(np.array([1]), np.zeros((1, task.action_dim), np.float32))
-    assert seen.shape == (1, task.observation_dim) and rewards.shape == done.shape == (1,)
+    seen, rewards, ended, cut = environments.step(np.array([1]), np.zeros((1, task.action_dim), np.float32))
+    assert seen.shape == (1, task.observation_dim) and rewards.shape == ended.shape == cut.shape == (1,)
 
 
 @settings(max_examples=30)

@@ -58,8 +58,17 @@ def time_embedding(t: Tensor, dim: int = TIME_DIM, max_period: float = 10_000.0)
     return torch.cat([angles.sin(), angles.cos()], dim=1)
 
 
-def _linear(inputs: int, outputs: int, generator: torch.Generator) -> nn.Linear:
-    """Make a layer with the first weights of `nn.Linear`, which itself would draw them from the global generator."""
+def linear_layer(inputs: int, outputs: int, generator: torch.Generator) -> nn.Linear:
+    """Make a layer with the first weights of `nn.Linear`, which itself would draw them from the global generator.
+
+    Args:
+        inputs: numbers that go in.
+        outputs: numbers that come out.
+        generator: draws.
+
+    Returns:
+        The layer.
+    """
     layer = nn.utils.skip_init(nn.Linear, inputs, outputs)
     bound = inputs**-0.5
     for parameter in layer.parameters():
@@ -102,9 +111,9 @@ class MLPDenoiser(nn.Module):
         self.config = sizes | {"cond_dim": cond_dim, "prediction_type": prediction_type}
         self.horizon, self.dim, self.cond_dim = horizon, dim, cond_dim
         generator = torch.Generator().manual_seed(seed)
-        self.first = _linear(horizon * dim + TIME_DIM + cond_dim, width, generator)
-        self.hidden = nn.ModuleList(_linear(width, width, generator) for _ in range(depth - 1))
-        self.last = _linear(width, horizon * dim, generator)
+        self.first = linear_layer(horizon * dim + TIME_DIM + cond_dim, width, generator)
+        self.hidden = nn.ModuleList(linear_layer(width, width, generator) for _ in range(depth - 1))
+        self.last = linear_layer(width, horizon * dim, generator)
 
     @property
     def prediction_type(self) -> str:

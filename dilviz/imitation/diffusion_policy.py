@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Self
 
 import torch
 from torch import Tensor
 
 from dilviz.diffusion import SAMPLERS, History, MLPDenoiser, NoiseSchedule, draw_noise, fit
-from dilviz.diffusion.checkpoint import read_checkpoint, read_recipe, write_checkpoint
-from dilviz.diffusion.samplers import Generators
+from dilviz.diffusion.samplers import Generators, inference_timesteps
 from dilviz.errors import InputError
-from dilviz.imitation.episodes import Windows, check_horizons
+from dilviz.imitation.chunks import ChunkPolicy, saved_scales, scales_of
+from dilviz.imitation.episodes import Windows
 from dilviz.imitation.scaling import MinMax
 
 
-class DiffusionPolicy:
+class DiffusionPolicy(ChunkPolicy):
     """Acts by sampling action chunks that are conditioned on observations.
 
     Args:
@@ -36,6 +36,8 @@ class DiffusionPolicy:
         Chi et al. 2023 (arXiv 2303.04137).
     """
 
+    kind = "diffusion"
+
     def __init__(
         self,
         denoiser: MLPDenoiser,
@@ -47,28 +49,31 @@ class DiffusionPolicy:
         sampler: str = "ddim",
         num_inference_steps: int = 10,
     ) -> None:
-        check_horizons(obs_horizon, denoiser.horizon, action_horizon)
-        _check_scale("observation", observation_scale, denoiser.cond_dim / obs_horizon)
-        _check_scale("action", action_scale, denoiser.dim)
+        super().__init__(
+            denoiser, denoiser.cond_dim, denoiser.dim, observation_scale, action_scale, obs_horizon, denoiser.horizon,
+            action_horizon,
+        )  # fmt: skip
         self.denoiser, self.schedule = denoiser, schedule
-        self.observation_scale, self.action_scale = observation_scale, action_scale
-        self.obs_horizon, self.action_horizon = obs_horizon, action_horizon
-        self.sampler_options: dict[str, Any] = {}
         self.use(sampler, num_inference_steps)
 
-    def use(self, sampler: str, num_inference_steps: int, **options: Any) -> DiffusionPolicy:
+    def use(
+        self, sampler: str, num_inference_steps: int, warm_start: float | None = None, **options: Any
+    ) -> DiffusionPolicy:
         """Choose how it samples from now on.
 
         Args:
             sampler: "ddpm", "ddim" or "dpm_solver".
             num_inference_steps: network passes a chunk, 1 to T.
+            warm_start: how far to noise the last chunk of the same episode, shifted to now, to start from it instead
+                of from pure noise: 0 (not at all) to 1 (all of T). Only the passes below that noise are made. None:
+                always from pure noise.
             options: of the sampler, such as eta of "ddim", 0 to 1.
 
         Returns:
             Itself.
 
         Raises:
-            InputError: an unknown sampler, steps or eta out of range, or eta for a sampler that has none.
+            InputError: an unknown sampler, steps, warm start or eta out of range, or eta for a sampler that has none.
         """
         if sampler not in SAMPLERS:
             raise InputError(f"sampler {sampler!r} is unknown; take one of {', '.join(SAMPLERS)}.")
@@ -78,16 +83,25 @@ class DiffusionPolicy:
             raise InputError(f"eta belongs to the sampler ddim, not to {sampler}; leave one of the two out.")
         if not 0 <= options.get("eta", 0) <= 1:
             raise InputError(f"eta is {options['eta']}; give a number from 0 (deterministic) to 1 (as random as DDPM).")
+        if warm_start is not None and not 0 <= warm_start <= 1:
+            raise InputError(f"warm_start is {warm_start}; give a number from 0 to 1, or None for none.")
         self.sampler, self.num_inference_steps, self.sampler_options = sampler, num_inference_steps, options
+        self.warm_start = warm_start
         return self
 
+    @property
+    def remembers(self) -> bool:
+        """Whether `act` wants a memory for each row: it keeps the last chunk there for a warm start."""
+        return self.warm_start is not None
+
     @torch.no_grad()
-    def act(self, observations: Tensor, generator: Generators = None) -> Tensor:
+    def act(self, observations: Tensor, generator: Generators = None, memory: Sequence[dict] | None = None) -> Tensor:
         """Sample what to do next.
 
         Args:
             observations: (B, obs_horizon, obs_dim) in the environment's units, the newest last.
             generator: one, or a list of one a row; None is a fresh one seeded 0.
+            memory: one dictionary a row, the same through an episode; for a warm start.
 
         Returns:
             (B, action_horizon, act_dim) in the environment's units, where the denoiser lives.
@@ -95,98 +109,55 @@ class DiffusionPolicy:
         Raises:
             InputError: observations of another shape.
         """
-        device = self.denoiser.first.weight.device
-        cond = self._condition(observations.to(device))
-        shape = (len(cond), self.denoiser.horizon, self.denoiser.dim)
-        noise = draw_noise(shape, generator, device)
+        chunk = self.sample(self.condition(observations), generator, self._shifted(memory))
+        for row, one in zip(memory or (), chunk, strict=False):
+            row["chunk"] = one
+        # The chunk begins at the oldest observation; what is past is not done again.
+        now = self.obs_horizon - 1
+        return self.action_scale.to(chunk.device).unscale(chunk[:, now : now + self.action_horizon])
+
+    def _shifted(self, memory: Sequence[dict] | None) -> Tensor | None:
+        """What is left of each row's last chunk; its last action stands in for those not yet predicted."""
+        if self.warm_start is None or not memory or not all("chunk" in row for row in memory):
+            return None
+        last, done = torch.stack([row["chunk"] for row in memory]), self.action_horizon
+        return torch.cat([last[:, done:], last[:, -1:].expand(-1, done, -1)], dim=1)
+
+    def sample(self, cond: Tensor, generator: Generators = None, near: Tensor | None = None) -> Tensor:
+        """Sample whole chunks.
+
+        Args:
+            cond: (B, obs_horizon · obs_dim), as `condition` gives it.
+            generator: one, or a list of one a row; None is a fresh one seeded 0.
+            near: (B, pred_horizon, act_dim) chunks from which a warm start begins.
+
+        Returns:
+            (B, pred_horizon, act_dim), scaled to [-1, 1], from the oldest observation on.
+        """
+        noise = draw_noise((len(cond), self.denoiser.horizon, self.denoiser.dim), generator, cond.device)
+        timesteps = inference_timesteps(self.schedule, self.num_inference_steps)
+        if near is not None:
+            assert self.warm_start is not None
+            below = timesteps[timesteps <= self.warm_start * (len(self.schedule) - 1)]
+            timesteps = below if len(below) else timesteps[-1:]
+            noise = self.schedule.add_noise(near, noise, int(timesteps[0]))
         chunk = SAMPLERS[self.sampler](
-            self.denoiser, self.schedule, noise, self.num_inference_steps, cond=cond, generator=generator,
+            self.denoiser, self.schedule, noise, cond=cond, timesteps=timesteps, generator=generator,
             **self.sampler_options,
         )  # fmt: skip
         assert isinstance(chunk, Tensor)  # no trace was asked for
-        now = self.obs_horizon - 1  # the chunk begins at the oldest observation; what is past is not done again
-        return self.action_scale.to(device).unscale(chunk[:, now : now + self.action_horizon])
+        return chunk
 
-    def _condition(self, observations: Tensor) -> Tensor:
-        expected = (self.obs_horizon, len(self.observation_scale.low))
-        if observations.ndim != 3 or observations.shape[1:] != expected:
-            raise InputError(
-                f"observations have shape {tuple(observations.shape)}; "
-                f"this policy takes (B, {expected[0]}, {expected[1]})."
-            )
-        return self.observation_scale.to(observations.device).scale(observations.float()).flatten(1)
-
-    def save(self, path: str | Path, recipe: dict) -> None:
-        """Write weights, scales and schedule in one safetensors file.
-
-        Args:
-            path: the file.
-            recipe: plain values that say how it was made; kept in the header.
-
-        Raises:
-            InputError: the file cannot be written.
-        """
-        tensors = {f"denoiser.{name}": tensor for name, tensor in self.denoiser.state_dict().items()}
-        for name, scale in (("observation", self.observation_scale), ("action", self.action_scale)):
-            tensors |= {f"{name}.low": scale.low, f"{name}.high": scale.high}
-        tensors["alphas_cumprod"] = self.schedule.alphas_cumprod
-        own = {
-            "policy": "diffusion", "denoiser": self.denoiser.config, "obs_horizon": self.obs_horizon,
-            "action_horizon": self.action_horizon, "sampler": self.sampler,
-            "num_inference_steps": self.num_inference_steps,
-        }  # fmt: skip
-        write_checkpoint(path, tensors, recipe | own)
+    def _more(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        plain = {"sampler": self.sampler, "num_inference_steps": self.num_inference_steps}
+        return {"alphas_cumprod": self.schedule.alphas_cumprod}, plain
 
     @classmethod
-    def load(cls, path: str | Path) -> DiffusionPolicy:
-        """Read what `save` has written.
-
-        Args:
-            path: the file.
-
-        Returns:
-            The same policy, on the CPU.
-
-        Raises:
-            InputError: no such file, or not a whole diffusion policy.
-        """
-        recipe, tensors = read_recipe(path), read_checkpoint(path)
-        if recipe.get("policy") != "diffusion":
-            raise InputError(f"{path} holds a policy of kind {recipe.get('policy')!r}, not a diffusion policy.")
-        try:
-            return cls._restored(recipe, tensors)
-        except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
-            says = " ".join(str(error).split())  # torch says it in several lines
-            raise InputError(
-                f"{path} is damaged or no whole diffusion policy ({type(error).__name__}: {says}); train it anew."
-            ) from error
-
-    @classmethod
-    def _restored(cls, recipe: dict, tensors: dict[str, Tensor]) -> DiffusionPolicy:
-        for name, tensor in tensors.items():
-            if not tensor.isfinite().all():
-                raise InputError(f"{name} has a value that is not finite")
-        denoiser = MLPDenoiser(**recipe["denoiser"])
-        weights = {n.removeprefix("denoiser."): t for n, t in tensors.items() if n.startswith("denoiser.")}
-        denoiser.load_state_dict(weights)
-        return cls(
-            denoiser.eval(),
-            NoiseSchedule.from_alphas_cumprod(tensors["alphas_cumprod"]),
-            MinMax(tensors["observation.low"], tensors["observation.high"]),
-            MinMax(tensors["action.low"], tensors["action.high"]),
-            obs_horizon=recipe["obs_horizon"],
-            action_horizon=recipe["action_horizon"],
-            sampler=recipe["sampler"],
-            num_inference_steps=recipe["num_inference_steps"],
-        )
-
-
-def _check_scale(name: str, scale: MinMax, dim: float) -> None:
-    if not scale.low.shape == scale.high.shape == (dim,):
-        raise InputError(
-            f"the {name} scale has shapes {tuple(scale.low.shape)} and {tuple(scale.high.shape)}, but the denoiser's "
-            f"{name}s have {dim:g} numbers; give the scale of the data that it was trained on."
-        )
+    def _restored(cls, recipe: dict, tensors: dict[str, Tensor]) -> Self:
+        schedule = NoiseSchedule.from_alphas_cumprod(tensors["alphas_cumprod"])
+        horizons = recipe["obs_horizon"], recipe["action_horizon"]
+        sampling = recipe["sampler"], recipe["num_inference_steps"]
+        return cls(MLPDenoiser(**recipe["network"]), schedule, *saved_scales(tensors), *horizons, *sampling)
 
 
 def train_diffusion_policy(
@@ -219,7 +190,7 @@ def train_diffusion_policy(
         InputError: as `fit`.
     """
     observations, actions = windows.observations(), windows.actions()
-    observation_scale, action_scale = MinMax.of(observations), MinMax.of(actions)
+    observation_scale, action_scale = scales_of(windows)
     denoiser = MLPDenoiser(
         windows.pred_horizon, actions.shape[-1], windows.obs_horizon * observations.shape[-1], width, depth,
         prediction_type, seed=training.get("seed", 0),
@@ -229,5 +200,5 @@ def train_diffusion_policy(
         denoiser, schedule, observation_scale, action_scale, windows.obs_horizon, action_horizon,
         num_inference_steps=num_inference_steps,
     )  # fmt: skip
-    history = fit(denoiser, schedule, action_scale.scale(actions), policy._condition(observations), **training)
+    history = fit(denoiser, schedule, action_scale.scale(actions), policy.condition(observations), **training)
     return policy, history

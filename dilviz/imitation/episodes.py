@@ -13,6 +13,10 @@ from torch import Tensor
 from dilviz.errors import InputError
 
 
+ONE_A_STEP = ("observations", "actions", "rewards")
+ONE_AN_EPISODE = ("last", "terminated", "seeds", "success", "mode")
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Episodes:
     """E episodes, N steps in all, one after the other.
@@ -22,6 +26,8 @@ class Episodes:
         actions: (N, act_dim) float32, what was done then.
         rewards: (N,) float64, what came of it.
         episode_ends: (E,) one past each episode's last row, rising.
+        last: (E, obs_dim) float32, what was seen after each episode's last action.
+        terminated: (E,) bool, whether the environment ended it, and not the clock.
         seeds: (E,) the seed of each episode.
         success: (E,) bool, by the task's rule.
         mode: (E,) strings, which of the task's ways was taken; "" where there is one way only.
@@ -35,6 +41,8 @@ class Episodes:
     actions: np.ndarray
     rewards: np.ndarray
     episode_ends: np.ndarray
+    last: np.ndarray
+    terminated: np.ndarray
     seeds: np.ndarray
     success: np.ndarray
     mode: np.ndarray
@@ -46,8 +54,10 @@ class Episodes:
             raise InputError(f"observations, actions, rewards and the last episode end disagree: {sorted(rows)} rows.")
         if len(self) and self.lengths.min() < 1:
             raise InputError(f"episode {int(self.lengths.argmin())} has no step; leave it out.")
-        if {len(self.seeds), len(self.success), len(self.mode)} != {len(self)}:
-            raise InputError(f"seeds, success and mode must have one entry for each of the {len(self)} episodes.")
+        if wrong := [name for name in ONE_AN_EPISODE if len(getattr(self, name)) != len(self)]:
+            raise InputError(
+                f"{wrong[0]} has {len(getattr(self, wrong[0]))} entries for {len(self)} episodes; give one for each."
+            )
 
     def __len__(self) -> int:
         return len(self.episode_ends)
@@ -92,10 +102,22 @@ class Episodes:
         Returns:
             All episodes, in that order.
         """
-        columns = ("observations", "actions", "rewards", "seeds", "success", "mode")
+        columns = (*ONE_A_STEP, *ONE_AN_EPISODE)
         joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in columns}
         ends = np.cumsum(np.concatenate([part.lengths for part in parts]))
         return cls(**joined, episode_ends=ends, task=parts[0].task)
+
+    def path(self, episode: int) -> np.ndarray:
+        """All that was seen in one episode, its end included.
+
+        Args:
+            episode: 0 to E - 1.
+
+        Returns:
+            (n + 1, obs_dim).
+        """
+        rows = slice(self.starts[episode], self.episode_ends[episode])
+        return np.concatenate([self.observations[rows], self.last[episode][None]])
 
     def only(self, keep: np.ndarray) -> Episodes:
         """Some of the episodes.
@@ -108,16 +130,9 @@ class Episodes:
         """
         chosen = np.arange(len(self))[keep]
         rows = np.concatenate([np.arange(self.starts[e], self.episode_ends[e]) for e in chosen] or [np.zeros(0, int)])
-        return Episodes(
-            self.observations[rows],
-            self.actions[rows],
-            self.rewards[rows],
-            self.lengths[chosen].cumsum(),
-            self.seeds[chosen],
-            self.success[chosen],
-            self.mode[chosen],
-            self.task,
-        )
+        some = {name: getattr(self, name)[rows] for name in ONE_A_STEP}
+        some |= {name: getattr(self, name)[chosen] for name in ONE_AN_EPISODE}
+        return Episodes(**some, episode_ends=self.lengths[chosen].cumsum(), task=self.task)
 
 
 class Windows:

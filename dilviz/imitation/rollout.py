@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -17,7 +17,11 @@ AT_ONCE = 500  # episodes that run together: more are not quicker, and each keep
 
 
 class Policy(Protocol):
-    """What acts: an expert or a learner."""
+    """What acts: an expert or a learner.
+
+    One that has an attribute `remembers` that is true is handed a third argument: a list of dictionaries, one a row,
+    to keep there what it wants to know when it acts again in the same episode.
+    """
 
     obs_horizon: int
 
@@ -46,7 +50,7 @@ class Environments(Protocol):
             The first observations, (B, obs_dim).
         """
 
-    def step(self, rows: np.ndarray, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def step(self, rows: np.ndarray, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Step some of the copies.
 
         Args:
@@ -54,7 +58,8 @@ class Environments(Protocol):
             actions: (b, act_dim), one for each of them.
 
         Returns:
-            Their observations (b, obs_dim), rewards (b,) and whether they are done (b,).
+            Their observations (b, obs_dim), rewards (b,), whether the environment has ended the episode (b,), and
+            whether the clock has (b,).
         """
 
 
@@ -105,38 +110,59 @@ def rollout(policy: Policy, task: Task, seeds: Sequence[int]) -> Episodes:
 
 def _rollout(policy: Policy, task: Task, seeds: Sequence[int]) -> Episodes:
     environments = task.environments(len(seeds))
-    generators = [torch.Generator().manual_seed(int(seed)) for seed in seeds]
+    act = _acting(policy, seeds)
     newest = environments.reset(seeds)
     seen = np.repeat(newest[:, None], policy.obs_horizon, axis=1)  # (B, obs_horizon, obs_dim), the newest last
-    steps: list[list[tuple]] = [[] for _ in seeds]
-    active = np.arange(len(seeds))
+    terminated, active = np.zeros(len(seeds), bool), np.arange(len(seeds))
+    steps = []  # (rows, what they saw, did and got)
     while len(active):
-        observations = torch.from_numpy(seen[active]).float()
-        chunk = policy.act(observations, [generators[i] for i in active]).cpu().numpy()  # (b, action_horizon, act_dim)
+        chunk = act(seen, active)  # (b, action_horizon, act_dim)
         for k in range(chunk.shape[1]):
-            observed, rewards, done = environments.step(active, chunk[:, k])
-            for i, action, reward in zip(active, chunk[:, k], rewards, strict=True):
-                steps[i].append((seen[i, -1].copy(), action, reward))
+            observed, rewards, ended, cut = environments.step(active, chunk[:, k])
+            steps.append((active, seen[active, -1], chunk[:, k], rewards))
             seen[active] = np.concatenate([seen[active, 1:], observed[:, None]], axis=1)
-            chunk, active = chunk[~done], active[~done]  # who is done drops out; the others keep their chunk
+            terminated[active] = ended
+            going = ~(ended | cut)
+            chunk, active = chunk[going], active[going]  # who is done drops out; the others keep their chunk
             if not len(active):
                 break
-    return _gather(task, steps, seeds)
+    return _gather(task, steps, seen[:, -1], terminated, seeds)
 
 
-def _gather(task: Task, steps: list[list[tuple]], seeds: Sequence[int]) -> Episodes:
-    columns = [[np.stack(column) for column in zip(*episode, strict=True)] for episode in steps]
-    verdicts = [task.judge(*episode) for episode in columns]
-    observations, actions, rewards = (np.concatenate(column) for column in zip(*columns, strict=True))
+def _acting(policy: Policy, seeds: Sequence[int]) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    """The policy as a function of what all have seen and of who is to act: each row has its noise and its memory."""
+    generators = [torch.Generator().manual_seed(int(seed)) for seed in seeds]
+    memories: list[dict] = [{} for _ in seeds]
+    remembers = getattr(policy, "remembers", False)
+
+    def act(seen: np.ndarray, active: np.ndarray) -> np.ndarray:
+        own = [[column[i] for i in active] for column in ([generators, memories] if remembers else [generators])]
+        return policy.act(torch.from_numpy(seen[active]).float(), *own).cpu().numpy()
+
+    return act
+
+
+def _gather(
+    task: Task, steps: list[tuple], last: np.ndarray, terminated: np.ndarray, seeds: Sequence[int]
+) -> Episodes:
+    """Sort what was noted step by step into one episode after the other, and judge each."""
+    rows, *columns = (np.concatenate(column) for column in zip(*steps, strict=True))
+    order = np.argsort(rows, kind="stable")
+    observations, actions, rewards = (column[order] for column in columns)
+    ends = np.bincount(rows, minlength=len(seeds)).cumsum()
+    parts = zip(*(np.split(column, ends[:-1]) for column in (observations, actions, rewards)), strict=True)
+    verdicts = [task.judge(*part) for part in parts]
     return Episodes(
-        observations.astype(np.float32),
-        actions.astype(np.float32),
-        rewards.astype(np.float64),
-        np.cumsum([len(episode) for episode in steps]),
-        np.asarray(seeds, dtype=np.int64),
-        np.array([success for success, _ in verdicts]),
-        np.array([mode for _, mode in verdicts]),
-        task.name,
+        observations=observations.astype(np.float32),
+        actions=actions.astype(np.float32),
+        rewards=rewards.astype(np.float64),
+        episode_ends=ends,
+        last=last.astype(np.float32),
+        terminated=terminated,
+        seeds=np.asarray(seeds, dtype=np.int64),
+        success=np.array([success for success, _ in verdicts]),
+        mode=np.array([mode for _, mode in verdicts]),
+        task=task.name,
     )
 
 
