@@ -113,8 +113,9 @@ def _parser() -> _Parser:
 
 
 def _add_train(sub: _Parser) -> None:
-    sub.add_argument("task", help="`dilviz tasks` lists them")
-    sub.add_argument("--policy", default="diffusion", help="diffusion")
+    sub.add_argument("task", nargs="?", help="whose expert is recorded; `dilviz tasks` lists them")
+    sub.add_argument("--dataset", metavar="ID", help="a Minari data set on this machine, in place of a task")
+    sub.add_argument("--policy", default="diffusion", help="diffusion, cloning or cloning-onestep")
     sub.add_argument("--out", required=True, metavar="DIR", help="where the policy goes")
     numbers = "demos steps obs-horizon pred-horizon action-horizon"
     for name in numbers.split():

@@ -16,12 +16,13 @@ from dilviz.diffusion import resolve_device
 from dilviz.diffusion.checkpoint import check_writable
 from dilviz.diffusion.recipe import check_number
 from dilviz.errors import InputError, MissingExtra
-from dilviz.imitation import Windows, train_diffusion_policy
+from dilviz.imitation import Episodes, Windows
 from dilviz.imitation.episodes import check_horizons
-from dilviz.tasks import TASKS, Task, get_task
+from dilviz.imitation.exchange import read_minari
+from dilviz.imitation.learners import WEIGHTS, get_learner
+from dilviz.tasks import FOR_DATASETS, TASKS, Recipe, Task, get_task
 
-POLICIES = ("diffusion",)
-WEIGHTS, STATE = "policy.safetensors", "training.safetensors"
+STATE = "training.safetensors"
 
 
 def tasks() -> dict:
@@ -50,10 +51,11 @@ def tasks() -> dict:
 
 
 def train(
-    task: str,
+    task: str | None,
     policy: str,
     out: str,
     *,
+    dataset: str | None = None,
     seed: int = 0,
     checkpoint_every: int | None = None,
     resume: bool = False,
@@ -61,18 +63,19 @@ def train(
     device: str = "auto",
     **changes: Any,
 ) -> dict:
-    """Record demonstrations, train a policy on them, and write it to a folder.
+    """Train a policy on demonstrations, recorded or given, and write it to a folder.
 
     Args:
-        task: a task's name.
-        policy: "diffusion".
+        task: a task's name, whose expert is recorded; None with a data set.
+        policy: a name in LEARNERS.
         out: the folder; `policy.safetensors` is the policy, `training.safetensors` what resuming needs.
+        dataset: a Minari data set's name, in place of a task.
         seed: of the training.
         checkpoint_every: steps between checkpoints; None for the end alone.
         resume: go on from the folder's checkpoint where there is one.
         force: replace what is in the folder.
         device: "auto" or a device's name.
-        changes: fields of the task's recipe, None for the recipe's own.
+        changes: fields of the recipe, None for the recipe's own.
 
     Returns:
         What was done: checkpoint, task, policy, demos, data_sha256, steps, seed, params, loss, cpu_s, resumed_from.
@@ -82,31 +85,22 @@ def train(
         MissingExtra: the task needs a package that is not installed.
     """
     started = time.process_time()
-    found = usable(task)
-    if policy not in POLICIES:
-        raise InputError(f"policy {policy!r} is unknown; take one of {', '.join(POLICIES)}.")
+    if (task is None) == (dataset is None):
+        raise InputError("name a task or, with --dataset, a Minari data set; one of the two.")
+    learner = get_learner(policy)
     check_number("seed", seed)
-    recipe = dataclasses.replace(found.recipe, **{k: v for k, v in changes.items() if v is not None})
-    horizons = (recipe.obs_horizon, recipe.pred_horizon, recipe.action_horizon)
-    check_horizons(*horizons)
-    if recipe.pred_horizon > found.max_steps:
-        raise InputError(
-            f"pred_horizon is {recipe.pred_horizon}; an episode of {task} has at most {found.max_steps} steps."
-        )
+    changes = {name: value for name, value in changes.items() if value is not None}
+    recipe = _recipe(policy, usable(task).recipe if task else FOR_DATASETS, changes)
     place = resolve_device(device)
     if place.type == "meta":
         raise InputError("device 'meta' computes nothing; take auto or cpu.")
-    windows = Windows(episodes := found.demonstrations(recipe.demos), *horizons)
+    episodes = _demonstrations(task, dataset, recipe, changes.get("demos"))
+    windows = Windows(episodes, recipe.obs_horizon, recipe.pred_horizon, recipe.action_horizon)
     with _folder(out, resume, force) as folder:
-        learner, history = train_diffusion_policy(
+        trained, history = learner.train(
             windows,
             action_horizon=recipe.action_horizon,
-            num_train_timesteps=recipe.num_train_timesteps,
-            num_inference_steps=recipe.num_inference_steps,
-            width=recipe.width,
-            depth=recipe.depth,
-            prediction_type=recipe.prediction_type,
-            steps=recipe.steps,
+            **{name: getattr(recipe, name) for name in learner.uses},
             seed=seed,
             device=device,
             checkpoint=folder / STATE,
@@ -114,21 +108,51 @@ def train(
             resume=resume,
         )
         done = {
-            "task": task,
-            "demos": recipe.demos,
+            "task": episodes.task,
+            "policy": policy,
+            "demos": len(episodes),
             "data_sha256": episodes.sha256,
             "steps": recipe.steps,
             "seed": seed,
-            "params": sum(p.numel() for p in learner.denoiser.parameters()),
+            "params": sum(p.numel() for p in trained.network.parameters()),
             "loss": history.loss,
         }
-        learner.save(folder / WEIGHTS, done)
+        trained.save(folder / WEIGHTS, done | ({"dataset": dataset} if dataset else {}))
     times = {
         "cpu_s": round(time.process_time() - started, 2),
         "resumed_from": history.resumed_from,
         "device": str(place),
     }
-    return {"checkpoint": out, "policy": policy} | done | times
+    return {"checkpoint": out} | done | times
+
+
+def _recipe(policy: str, recipe: Recipe, changes: dict[str, Any]) -> Recipe:
+    """The recipe with changes, for a learner that may have no use for some of it."""
+    learner = get_learner(policy)
+    horizons = () if learner.one_step else ("pred_horizon", "action_horizon")
+    if foreign := [name for name in changes if name not in ("demos", "obs_horizon", *horizons, *learner.uses)]:
+        raise InputError(f"policy {policy} has no {foreign[0]}; leave that option out.")
+    recipe = dataclasses.replace(recipe, **changes)
+    if learner.one_step:
+        recipe = dataclasses.replace(recipe, pred_horizon=recipe.obs_horizon, action_horizon=1)
+    check_horizons(recipe.obs_horizon, recipe.pred_horizon, recipe.action_horizon)
+    return recipe
+
+
+def _demonstrations(task: str | None, dataset: str | None, recipe: Recipe, demos: int | None) -> Episodes:
+    """Recorded, or read; refused where every episode is shorter than a window, which would be padding for the most."""
+    if task is not None and recipe.pred_horizon <= get_task(task).max_steps:
+        return get_task(task).demonstrations(recipe.demos)
+    if dataset is None:
+        longest = get_task(str(task)).max_steps
+    else:
+        episodes = read_minari(dataset, demos)
+        longest = int(episodes.lengths.max())
+        if recipe.pred_horizon <= longest:
+            return episodes
+    raise InputError(
+        f"pred_horizon is {recipe.pred_horizon}; an episode of {task or dataset} has at most {longest} steps."
+    )
 
 
 def usable(name: str) -> Task:

@@ -7,12 +7,15 @@ import json
 from pathlib import Path
 
 from dilviz.assets import asset
-from dilviz.commands import POLICIES, WEIGHTS, usable
+from dilviz.commands import usable
 from dilviz.diffusion.checkpoint import check_writable, read_recipe, write_whole
 from dilviz.errors import InputError
 from dilviz.imitation import DiffusionPolicy, Episodes, rollout
+from dilviz.imitation.chunks import ChunkPolicy
 from dilviz.imitation.episodes import check_horizons
+from dilviz.imitation.exchange import dataset_env_id
 from dilviz.imitation.intervals import bootstrap_mean, wilson
+from dilviz.imitation.learners import WEIGHTS, get_learner, load_policy
 from dilviz.imitation.rollout import Policy, latency_ms
 from dilviz.tasks import FIRST, TASKS, Task
 
@@ -110,8 +113,7 @@ def _find(what: str) -> tuple[Task, Policy, dict]:
         task = usable(name)
         return task, task.expert(), {"task": name, "policy": "expert", "checkpoint_sha256": None, "train_seed": None}
     if kind in TASKS and name:
-        if name not in POLICIES:
-            raise InputError(f"policy {name!r} is unknown; take one of {', '.join(POLICIES)}.")
+        get_learner(name)
         what = str(asset("checkpoints", f"{kind}-{name}"))
     path = Path(what) / WEIGHTS
     if not path.is_file():
@@ -119,32 +121,45 @@ def _find(what: str) -> tuple[Task, Policy, dict]:
             f"{what!r} is no policy; give a folder that train has finished, TASK:POLICY, or expert:TASK "
             f"(tasks: {', '.join(TASKS)})."
         )
-    recipe, policy = read_recipe(path), DiffusionPolicy.load(path)
-    task = usable(recipe.get("task", "of no name"))
+    recipe, policy = read_recipe(path), load_policy(path)
+    task = _task_of(what, recipe)
     shapes = (len(policy.observation_scale.low), len(policy.action_scale.low))
     if shapes != (task.observation_dim, task.action_dim):
         raise InputError(
             f"{what} sees {shapes[0]} numbers and gives {shapes[1]}, but task {task.name!r} has "
             f"{task.observation_dim} and {task.action_dim}; it was trained on something else."
         )
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
     about = {
         "task": task.name,
-        "policy": recipe["policy"],
-        "checkpoint_sha256": digest,
+        "policy": recipe.get("policy", policy.kind),
+        "checkpoint_sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
         "train_seed": recipe.get("seed"),
     }
     return task, policy, about
 
 
+def _task_of(what: str, recipe: dict) -> Task:
+    """The task that a checkpoint was trained for; a data set's is the one with the environment that it names."""
+    if "dataset" not in recipe or recipe.get("task") in TASKS:
+        return usable(recipe.get("task", "of no name"))
+    env_id = dataset_env_id(recipe["dataset"])
+    for task in TASKS.values():
+        if task.env_id == env_id:
+            return usable(task.name)
+    raise InputError(
+        f"{what} was trained on the data set {recipe['dataset']}, whose environment {env_id} is no task of dilviz; "
+        "load it with dilviz.imitation.learners.load_policy and let it act there."
+    )
+
+
 def _adjust(policy: Policy, chosen: dict, what: str) -> None:
+    if "action_horizon" in chosen and isinstance(policy, ChunkPolicy):
+        check_horizons(policy.obs_horizon, policy.pred_horizon, chosen["action_horizon"])
+        policy.action_horizon = chosen.pop("action_horizon")
     if not chosen:
         return
     if not isinstance(policy, DiffusionPolicy):
         raise InputError(f"{what} is no diffusion policy, so it has no {next(iter(chosen))}; leave that option out.")
-    if "action_horizon" in chosen:
-        check_horizons(policy.obs_horizon, policy.denoiser.horizon, chosen["action_horizon"])
-        policy.action_horizon = chosen.pop("action_horizon")
     sampler = chosen.pop("sampler", policy.sampler)
     steps = chosen.pop("num_inference_steps", policy.num_inference_steps)
     policy.use(sampler, steps, **chosen)
