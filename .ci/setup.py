@@ -31,6 +31,7 @@ make test     run every test                      ARGS="tests/test_setup.py -x"
 make lint     ruff and mypy
 make lessons  execute every lesson and write its outputs
 make stills   draw the pictures of the lessons and of the README
+make assets   train the policies that ship with the course, and measure its tables (half an hour)
 PYTHON=/path/to/python picks the Python (3.11 to 3.13), TORCH=auto|cpu|cuda PyTorch's build."""
 
 CAUSES = (
@@ -257,6 +258,7 @@ def commands(target, rest):
         "lint": [["-m", "ruff", "check", "."], ["-m", "ruff", "format", "--check", "."], ["-m", "mypy"]],
         "lessons": [[".ci/lessons.py", *rest]],
         "stills": [["-m", "dilviz.show.stills", *rest], ["-m", "dilviz.show.film"]],
+        "assets": [[".ci/assets.py", *rest]],
     }[target]
 
 

@@ -161,7 +161,7 @@ def sentence(done: subprocess.CompletedProcess) -> str:
 def test_make_alone_lists_the_commands(clone):
     done = clone.make()
     assert done.returncode == 0
-    for target in ("setup", "lab", "test", "lint", "lessons", "stills"):
+    for target in ("setup", "lab", "test", "lint", "lessons", "stills", "assets"):
         assert f"make {target} " in done.stdout
     assert not (clone.root / ".venv").exists()
 

@@ -1,0 +1,106 @@
+"""Trains what the course ships and measures what its lessons state: `make assets`, about half an hour on one core.
+
+assets/checkpoints/TASK-POLICY/   the policy, and card.json: its recipe, its data, what it was measured to do
+assets/results/                   the tables of the lessons, one JSON file each
+ARGS="checkpoints" or ARGS="results" makes one of the two. Trainings lie in the user's data folder: an interrupted run
+goes on where it stopped.
+"""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from dilviz import __version__
+from dilviz.assets import data_folder
+from dilviz.commands import train
+from dilviz.diffusion.checkpoint import write_whole
+from dilviz.evaluation import evaluate
+from dilviz.imitation.learners import WEIGHTS
+from dilviz.tasks import TASKS
+
+ASSETS = Path(__file__).resolve().parent.parent / "assets"
+WORK = data_folder() / "assets"
+SHIPPED = ("diffusion", "cloning")
+EVALUATION = {"fork": range(5000), "lander": range(300), "fork-moving": range(5000)}
+SEEDS = range(5)  # of training, for every comparison
+# The comparisons of lessons 00 and 03: name -> the options of `dilviz train fork` that it goes through.
+TABLES = {
+    "fork_learners": [
+        {"policy": "diffusion", "steps": 8_000},
+        *({"policy": p, "steps": s} for p in ("cloning", "cloning-onestep") for s in (8_000, 16_000)),
+    ],
+    "fork_prediction_types": [
+        {"policy": "diffusion", "prediction_type": p} for p in ("sample", "v_prediction", "epsilon")
+    ],
+}
+
+
+def trained(task, policy, seed=0, **changes):
+    """Trains, or goes on, or finds it done; returns the folder and what `dilviz train` says."""
+    words = [task, policy, f"seed{seed}", *(f"{name}{value}" for name, value in changes.items())]
+    folder = WORK / "-".join(words)
+    return folder, train(task, policy, str(folder), seed=seed, resume=True, checkpoint_every=5000, **changes)
+
+
+def kept(report):
+    """What of a report belongs into a file: no single episode, no place, no time of this machine but the CPU's."""
+    return {name: value for name, value in report.items() if name not in ("episodes", "checkpoint", "device")}
+
+
+def write_json(path, content):
+    write_whole(path, (json.dumps(content, indent=1) + "\n").encode())
+    print(f"{path.relative_to(ASSETS.parent)}")
+
+
+def write_checkpoint(task, policy, expert):
+    folder, made = trained(task, policy)
+    target = ASSETS / "checkpoints" / f"{task}-{policy}"
+    seeds = EVALUATION[task]
+    report = evaluate(str(folder), list(seeds))
+    paired = np.subtract(*([episode["return"] for episode in of["episodes"]] for of in (report, expert)))
+    recipe = {name: getattr(TASKS[task].recipe, name) for name in TASKS[task].recipe.__dataclass_fields__}
+    card = {
+        "command": f"dilviz train {task} --policy {policy} --seed 0",
+        "dilviz": __version__,
+        "torch": torch.__version__.partition("+")[0],
+        "recipe": recipe,
+        "train": kept(made),
+        "evaluate": {"command": f"dilviz evaluate {task}:{policy} --seeds 0:{len(seeds)}", **kept(report)},
+        "return_minus_expert": round(float(paired.mean()), 3),
+        "expert_success_rate": expert["success_rate"],
+    }
+    target.mkdir(parents=True, exist_ok=True)
+    shutil.copy(folder / WEIGHTS, target / WEIGHTS)
+    write_json(target / "card.json", card)
+
+
+def write_table(name, variants, seeds=range(5000, 6000)):
+    rows = []
+    for variant in variants:
+        for seed in SEEDS:
+            folder, made = trained("fork", seed=seed, **variant)
+            report = kept(evaluate(str(folder), list(seeds)))
+            rows.append(variant | kept(made) | {n: report[n] for n in ("n", "successes", "success_rate", "modes")})
+            print(name, variant, f"seed {seed}: {report['success_rate']:.1%}", flush=True)
+    command = f"make assets ARGS=results; evaluated on seeds {seeds[0]}:{seeds[-1] + 1}"
+    write_json(ASSETS / "results" / f"{name}.json", {"command": command, "rows": rows})
+
+
+def main(*parts):
+    torch.set_num_threads(1)
+    if "checkpoints" in parts or not parts:
+        for task, seeds in EVALUATION.items():
+            expert = evaluate(f"expert:{task}", list(seeds))
+            for policy in SHIPPED:
+                write_checkpoint(task, policy, expert)
+    if "results" in parts or not parts:
+        for name, variants in TABLES.items():
+            write_table(name, variants)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
