@@ -1,0 +1,284 @@
+"""A diffusion policy and a cloned one meet the same fork."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import ipywidgets
+import numpy as np
+import plotly.graph_objects as go
+import torch
+
+from dilviz.diffusion import SAMPLERS, Trace, draw_noise
+from dilviz.envs.fork import FORK, GOAL_RADIUS, MAX_STEP
+from dilviz.imitation import CloningPolicy, DiffusionPolicy, Episodes, rollout
+from dilviz.imitation.rollout import Policy
+from dilviz.show import theme
+from dilviz.show.base import Bug, Explorer, rounded
+from dilviz.tasks import TASKS, shipped
+
+WALKERS = 24  # from one start: the chosen one and its neighbours by seed
+LOOKS, STAGES = 10, 11  # looks of a walk that the time slider covers, and pictures of the noise coming off at each
+VIEW_X, VIEW_Y = (0.08, 0.92), (0.02, 1.0)
+SCENE = [theme.disc("tree", *FORK.tree, float(FORK.radius)), theme.disc("expert", *FORK.goal, GOAL_RADIUS)]
+
+
+@dataclass(frozen=True)
+class ForkData:
+    """What the fork's picture shows. Places are in the scene's units.
+
+    Args:
+        walks: of all walkers, each (n + 1, 2), the chosen one first.
+        outcomes: "left", "right" or "" (crashed or late) of each.
+        walked: (m, 2), what the chosen one has walked by now.
+        fan: (WALKERS, 1 + k, 2), the chunks that might come, as they are at this stage: the chosen one first.
+        history: (stages so far, 1 + k, 2), the chosen chunk at each stage up to this one.
+        noise: (S + 1,) how far from clean each stage is, 1 to 0.
+        sideways: (S + 1, WALKERS) how far to the right of the walker each chunk ends, at each stage.
+        stage: 0 (pure noise) to S (clean).
+        cloned: (n + 1, 2), the walk of the cloned policy from the same start.
+        cloned_ok: whether that arrived.
+        cloned_sideways: how far to the right cloning's chunk would end, seen from where the chosen one stands.
+        seed: of the chosen walker.
+        look: which look of its walk this is, from 0.
+    """
+
+    walks: list[np.ndarray]
+    outcomes: list[str]
+    walked: np.ndarray
+    fan: np.ndarray
+    history: np.ndarray
+    noise: np.ndarray
+    sideways: np.ndarray
+    stage: int
+    cloned: np.ndarray
+    cloned_ok: bool
+    cloned_sideways: float
+    seed: int
+    look: int
+
+
+def walks_from(policy: Policy, start: float, seeds: Sequence[int]) -> Episodes:
+    """Walks that all begin in one place.
+
+    Args:
+        policy: who walks.
+        start: its x; the y is the middle of where episodes start.
+        seeds: one a walk; where the policy draws nothing, all are alike.
+
+    Returns:
+        One episode a seed.
+    """
+    options = {"start": (start, float(FORK.start[1])), "exact": True}
+    return rollout(policy, replace(TASKS["fork"], options=options), seeds)
+
+
+def fork_data(diffusion: DiffusionPolicy, cloning: CloningPolicy, state: dict) -> ForkData:
+    """Let all walk from one start, and look into the chosen walker's head.
+
+    Args:
+        diffusion: a policy of the fork.
+        cloning: likewise.
+        state: "seed", "start" (an x), "steps" (denoising steps), "time" (0 to LOOKS · STAGES - 1: look and stage).
+
+    Returns:
+        What the picture shows.
+    """
+    seed, steps = state["seed"], state["steps"]
+    walks, cloned = _walked(diffusion, cloning, state["start"], seed, steps)
+    look, part = divmod(state["time"], STAGES)
+    look = min(look, (len(walks.path(0)) - 2) // diffusion.action_horizon)  # it has arrived: stay at the last look
+    stage = round(part / (STAGES - 1) * steps)
+    at = look * diffusion.action_horizon
+    seen = walks.path(0)[[max(at - 1, 0), at]]
+    paths = _thoughts(diffusion, seen, seed, look, steps)  # (S + 1, WALKERS, 1 + k, 2)
+    answer = cloning.act(torch.from_numpy(seen)[None]).numpy()
+    return ForkData(
+        walks=[walks.path(i) for i in range(WALKERS)],
+        outcomes=list(walks.mode),
+        walked=walks.path(0)[: at + 1],
+        fan=paths[stage],
+        history=paths[: stage + 1, 0],
+        noise=np.linspace(1, 0, steps + 1),
+        sideways=paths[:, :, -1, 0] - seen[-1, 0],
+        stage=stage,
+        cloned=cloned.path(0),
+        cloned_ok=bool(cloned.success[0]),
+        cloned_sideways=float(_places(seen[-1], answer)[0, -1, 0] - seen[-1, 0]),
+        seed=seed,
+        look=look,
+    )
+
+
+@lru_cache(maxsize=64)  # the time slider does not walk anew
+def _walked(
+    diffusion: DiffusionPolicy, cloning: CloningPolicy, start: float, seed: int, steps: int
+) -> tuple[Episodes, Episodes]:
+    diffusion.use("ddim", steps)
+    return walks_from(diffusion, start, range(seed, seed + WALKERS)), walks_from(cloning, start, [0])
+
+
+def _thoughts(policy: DiffusionPolicy, seen: np.ndarray, seed: int, look: int, steps: int) -> np.ndarray:
+    """Chunks at every stage of their denoising, as places: the one that the walker follows, and others it might have.
+
+    The walker's noise at its k-th look is the k-th draw of its own generator: the picture shows what `rollout` did.
+    """
+    cond = policy.condition(torch.from_numpy(seen)[None]).expand(WALKERS, -1)
+    shape = (WALKERS, policy.denoiser.horizon, policy.denoiser.dim)
+    generators = [torch.Generator().manual_seed(seed + i) for i in range(WALKERS)]
+    for _ in range(look + 1):
+        noise = draw_noise(shape, generators)
+    trace = SAMPLERS["ddim"](policy.denoiser, policy.schedule, noise, steps, cond=cond, trace=True)
+    assert isinstance(trace, Trace)
+    now = policy.obs_horizon - 1
+    actions = policy.action_scale.unscale(trace.x[:, :, now:])
+    return _places(seen[-1], actions.numpy())
+
+
+def _places(position: np.ndarray, actions: np.ndarray) -> np.ndarray:
+    """Where actions (…, k, 2) lead from a place: (…, 1 + k, 2), as if nothing stood in the way."""
+    length = np.maximum(np.linalg.norm(actions, axis=-1, keepdims=True), 1.0)
+    steps = MAX_STEP * actions / length
+    return position + np.concatenate([np.zeros_like(steps[..., :1, :]), steps.cumsum(-2)], axis=-2)
+
+
+def fork_figure(data: ForkData) -> go.Figure:
+    """The scene at the left; at the right how the chunks' ends part while the noise comes off.
+
+    Args:
+        data: what to draw.
+
+    Returns:
+        The figure.
+    """
+    clean = data.stage == len(data.noise) - 1
+    role = "diffusion" if clean else "noise"
+    right = {"xaxis": "x2", "yaxis": "y2"}
+    x = np.append(np.tile(np.append(data.noise, np.nan), WALKERS), np.nan)
+    thin = {"line_width": 1, "line_dash": "solid"}
+    traces = [
+        theme.paths("diffusion", data.walks[1:], "other seeds", opacity=0.35, line_width=1),
+        theme.line("cloning", *data.cloned.T, "cloning", line_width=3, mode="lines"),
+        _end(data),
+        theme.paths("noise", data.history, "on the way", opacity=0.45, **thin),
+        theme.paths(role, data.fan[1:], "might come", opacity=0.7, **thin),
+        theme.line("diffusion", *data.walked.T, "chosen walk", line_width=4, mode="lines"),
+        theme.line(role, *data.fan[0].T, "next", line_width=4, line_dash="solid", mode="lines"),
+        theme.points("diffusion", *data.walked[-1:].T, size=11),
+        _names(data),
+        theme.line("noise", x, np.append(_joined(data.sideways), np.nan), opacity=0.5, **thin, **right),
+        theme.line("diffusion", data.noise, data.sideways[:, 0], line_width=3, **right),
+        theme.points(role, np.full(WALKERS, data.noise[data.stage]), data.sideways[data.stage], size=7, **right),
+        theme.line("cloning", [0, 1], [data.cloned_sideways] * 2, "cloning", at=0, **right).update(
+            textposition="bottom right"
+        ),
+    ]
+    return go.Figure(traces, _layout())
+
+
+def _joined(columns: np.ndarray) -> np.ndarray:
+    gap = np.full((1, columns.shape[1]), np.nan)
+    return np.concatenate([columns, gap]).T.ravel()
+
+
+def _end(data: ForkData) -> go.Scatter:
+    mark = theme.points("cloning", *data.cloned[-1:].T, size=15)
+    return mark.update(marker={"symbol": "circle" if data.cloned_ok else "x", "line": {"width": 0}})
+
+
+def _names(data: ForkData) -> go.Scatter:
+    """Words at things; each stands where nothing is drawn."""
+    end = "" if data.cloned_ok else "cloning ends here"
+    places = [(float(FORK.goal[0]), 0.99), (float(FORK.tree[0]), 0.56), (float(FORK.tree[0]), 0.32)]
+    return go.Scatter(
+        x=[p[0] for p in places],
+        y=[p[1] for p in places],
+        text=["goal", "tree", end],
+        mode="text",
+        cliponaxis=False,
+    )
+
+
+def _layout() -> go.Layout:
+    layout = theme.layout(x=VIEW_X, y=VIEW_Y, equal=True, height=500, shapes=SCENE, margin_l=8, margin_r=24, margin_t=30)
+    layout.xaxis.update(domain=[0, 0.56], showticklabels=False, showgrid=False)
+    layout.yaxis.update(showticklabels=False, showgrid=False)
+    free = {"zeroline": False, "fixedrange": True, "gridcolor": theme.GRID}
+    words = "noise left (undone from right to left)"
+    layout.xaxis2 = free | {"domain": [0.68, 1], "anchor": "y2", "range": (-0.04, 1.04), "title": words}
+    sides = {"tickvals": [-0.15, 0, 0.15], "ticktext": ["left", "ahead", "right"], "title": "where the chunk ends"}
+    layout.yaxis2 = free | {"anchor": "x2", "range": (-0.22, 0.22), "domain": [0.1, 0.9]} | sides
+    stacked = {"xaxis.domain": [0, 1], "yaxis.domain": [0.42, 1], "xaxis2.domain": [0, 1], "yaxis2.domain": [0, 0.32]}
+    layout.meta = {"narrow": stacked | {"height": 720, "margin.l": 70}}
+    return layout
+
+
+def describe_fork(data: ForkData) -> str:
+    """The fork's picture in a sentence.
+
+    Args:
+        data: what the picture shows.
+
+    Returns:
+        The sentence.
+    """
+    left, right = data.outcomes.count("left"), data.outcomes.count("right")
+    lost = WALKERS - left - right
+    return (
+        f"From this start {WALKERS} seeds of the diffusion policy: {left} pass left, {right} right, {lost} fail. "
+        f"Cloning {'arrives' if data.cloned_ok else 'runs into the tree'}. "
+        f"Seed {data.seed}, look {data.look + 1}: {data.stage} of {len(data.noise) - 1} denoising steps done."
+    )
+
+
+class ForkExplorer(Explorer):
+    """One fork, two policies: watch a chunk of actions come out of noise, look by look.
+
+    Args:
+        diffusion: a policy of the fork; None for the one that comes with the course.
+        cloning: likewise.
+        seed: of the walker that is chosen at first.
+        time: at which it is shown at first, 0 to LOOKS · STAGES - 1.
+    """
+
+    def __init__(
+        self,
+        diffusion: DiffusionPolicy | None = None,
+        cloning: CloningPolicy | None = None,
+        seed: int = 3,
+        time: int = 6,
+    ) -> None:
+        sampled = diffusion or shipped("fork", "diffusion")
+        cloned = cloning or shipped("fork", "cloning")
+        controls = {
+            "time": ipywidgets.IntSlider(min=0, max=LOOKS * STAGES - 1, value=time),
+            "seed": ipywidgets.IntSlider(min=0, max=99, value=seed),
+            "start": ipywidgets.FloatSlider(min=0.45, max=0.55, step=0.01, value=0.5, description="start at x ="),
+            "steps": ipywidgets.IntSlider(min=1, max=20, value=10, description="denoising steps"),
+        }
+        super().__init__(
+            controls, lambda state: fork_data(sampled, cloned, state), fork_figure, describe_fork, play="time", reset=True
+        )
+
+
+def fork_film() -> list[go.Figure]:
+    """A walk, look by look, its chunks coming out of noise.
+
+    Returns:
+        The frames.
+    """
+    policies = shipped("fork", "diffusion"), shipped("fork", "cloning")
+    times = [look * STAGES + stage for look in range(LOOKS) for stage in (range(11) if look == 0 else (2, 6, 10))]
+    state = {"seed": 3, "start": 0.5, "steps": 10}
+    return [fork_figure(fork_data(*policies, state | {"time": time})) for time in (*[0] * 3, *times, *[times[-1]] * 6)]
+
+
+def _still() -> go.Figure:
+    policies = shipped("fork", "diffusion"), shipped("fork", "cloning")
+    return fork_figure(fork_data(*policies, {"seed": 3, "start": 0.5, "steps": 10, "time": 6}))
+
+
+STILLS = {"00_fork": _still}
