@@ -91,7 +91,7 @@ def _requirements() -> list[str]:
         asked = requires("dilviz") or []
     except PackageNotFoundError:  # run from a clone that is not installed
         asked = ["torch", "numpy", "safetensors", "tqdm", "scipy", "gymnasium", "jupyterlab", "ipywidgets", "plotly"]
-    wanted = [line for line in asked if "extra == 'test'" not in line.replace('"', "'")]
+    wanted = [line for line in asked if "extra ==" not in line or "'course'" in line.replace('"', "'")]
     return sorted({re.split(r"[\s\[;<>=!~]", line, maxsplit=1)[0].lower() for line in wanted})
 
 

@@ -13,11 +13,11 @@ ROOT = Path(__file__).parent.parent
 FLOORS = [
     {"errors"},
     {"assets", "diffusion"},
-    {"envs", "imitation"},
+    {"doctor", "envs", "imitation"},
     {"tasks"},
     {"show"},
     {"course"},
-    {"__main__", "bench", "bench_ui", "cli", "commands", "doctor", "evaluation", "lab"},
+    {"__main__", "bench", "bench_ui", "cli", "commands", "evaluation", "lab"},
 ]
 FLOOR = {part: floor for floor, parts in enumerate(FLOORS) for part in parts}
 TOP = len(FLOORS) - 1

@@ -6,6 +6,11 @@ from tests.lessons import LESSONS, answerable, read, run, running
 
 each_lesson = pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
 
+COMPLETE_00 = "def best_guess(answers):\n    "
+TRANSFER_00 = "def needs_diffusion(answers):\n    "
+OFF_00 = "d = (answers - answers.mean(0)).norm(dim=1)\n    "
+PAD_00 = "pad = walk_pad()\n"
+
 COMPLETE_01 = "def noised(x0, noise, t, betas):\n    "
 TRANSFER_01 = "def my_alphas_cumprod(T):\n    "
 
@@ -13,6 +18,53 @@ AT = "from dilviz.course.lesson_01 import MARKED\npad = prediction_pad()\n"
 
 # exercise -> (answer, what the learner reads)
 WRONG = {
+    "00.predict": [
+        (PAD_00 + "pad.strokes = [[[pad.start, 0.07], [0.15, 0.5], [0.5, 0.93]]]", "that is how the experts walk"),
+        ("", "this stroke was judged already"),
+        (PAD_00 + "pad.strokes = [[[pad.start, 0.07], [0.5, 0.93]]]", "nobody walks through the tree"),
+        (PAD_00 + "pad.strokes = [[[pad.start, 0.07], [pad.start, 0.1]]]", "it ends at x = "),
+        (PAD_00 + "pad.strokes = [[[pad.start, 0.07], [0.2, 0.2]]]", "it ends at x = "),
+        # The truth that has just been shown, on a new pad.
+        (
+            PAD_00 + "shown = pad.start; pad.strokes = [[[shown, 0.07], [0.9, 0.9]]]; check('00.predict', pad); "
+            "pad = walk_pad(); pad.strokes = [[[shown, 0.07], [0.9, 0.5], [0.9, 0.9]]]",
+            "Clear the pad",
+        ),
+        (PAD_00 + "pad.strokes = [[[pad.start, 0.07], [pad.start, 0.071]]]", "that is a dot"),
+        (PAD_00 + "pad.strokes = [[[0.5, 0.07], [0.5, 0.2]], [[0.1, 0.1], [0.2, 0.2]]]", "2 are on the pad"),
+        ("pad.strokes = []", "0 are on the pad"),
+        ("pad = 'up'", "reads the pad, but got str"),
+    ],
+    "00.complete": [
+        (COMPLETE_00 + "pass", "returns nothing"),
+        (COMPLETE_00 + "return answers.median(dim=0).values", "the median"),
+        (COMPLETE_00 + "return answers[0]", "the first answer"),
+        (COMPLETE_00 + "return answers.sum(0)", "divide by how many"),
+        (COMPLETE_00 + "return answers.mean()", "the shape is ()"),
+        (COMPLETE_00 + "return answers.mean().expand(answers.shape[1])", "an average of its own"),
+        (COMPLETE_00 + "return (answers.max(0).values + answers.min(0).values) / 2", "halfway between the extremes"),
+        (COMPLETE_00 + "return answers.mean(dim=1)", "the shape is"),
+        (COMPLETE_00 + "return 0 * answers[0]", "fresh inputs come out wrong"),
+        (COMPLETE_00 + "return answers[(answers - answers.mean(0)).norm(dim=1).argmin()]", "nearest to the average"),
+        ("best_guess = 0", "asks for a function"),
+    ],
+    "00.debug": [
+        ("answer = 'clip too tight'", "in which way do all of the mystery's walks agree?"),
+        ("answer = 'unscaled_data'", "in which way do all of the mystery's walks agree?"),
+        ("answer = 'no_time_embedding'", "in which way do all of the mystery's walks agree?"),
+        ("answer = 'noise'", "not among the suspects"),
+        ("answer = None", "write the suspect's name"),
+    ],
+    "00.transfer": [
+        (TRANSFER_00 + "pass", "returns nothing"),
+        (TRANSFER_00 + "return True", "your function says True"),
+        (TRANSFER_00 + "return False", "your function says False"),
+        (TRANSFER_00 + "return answers.std() > 0.3", "your function says"),
+        (TRANSFER_00 + OFF_00 + "return d.min() > 0.2", "your function says"),
+        (TRANSFER_00 + OFF_00 + "return d > 0.5 * d.mean()", "where one True or False is expected"),
+        (TRANSFER_00 + "return 'yes'", "returns str"),
+        ("needs_diffusion = True", "asks for a function"),
+    ],
     "01.predict": [
         (AT + "pad.points = MARKED.tolist()", "you left them where the data is"),
         ("", "these points were judged already"),
@@ -113,6 +165,22 @@ def test_with_its_solutions_every_check_says_solved(path):
 
 # Right answers that are spelled in other ways.
 UNUSUAL = {
+    "00.predict": [
+        PAD_00 + "pad.strokes = [[[pad.start, 0.07], [0.5 + 1.5 * (pad.start - 0.5), 0.18], "
+        "[0.5 + 2 * (pad.start - 0.5), 0.26]]]"
+    ],
+    "00.complete": [
+        COMPLETE_00 + "return sum(answers) / len(answers)",
+        "import numpy as np\n" + COMPLETE_00 + "return np.mean(answers.numpy(), axis=0)",
+        COMPLETE_00 + "f = torch.zeros(answers.shape[1])\n    for _ in range(300):\n"
+        "        f = f - 0.1 * (f - answers).mean(0)\n    return f",
+    ],
+    "00.debug": ["answer = ' No noise '"],
+    "00.transfer": [
+        TRANSFER_00 + OFF_00 + "return bool(d.min() > d.mean() / 2)",
+        TRANSFER_00 + "middle = answers.mean(0)\n    d = [float((a - middle).norm()) for a in answers]\n"
+        "    return int(min(d) > 0.5 * sum(d) / len(d))",
+    ],
     "01.predict": [
         AT + "pad.points = (pad.alpha_bar ** 0.5 * MARKED + [[0.05, 0.05], [0, -0.1], [0.1, 0]])[[2, 0, 1]].tolist()"
     ],

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from dilviz.diffusion import NoiseSchedule, ddpm, denoisers, samplers, schedule
+from dilviz.imitation import diffusion_policy
 from dilviz.imitation.scaling import MinMax
 
 
@@ -89,6 +90,10 @@ def _as_it_is(self: MinMax, values: Tensor) -> Tensor:
 
 
 # The way back
+
+
+def _no_noise(shape: tuple[int, ...], generator: Any = None, device: Any = "cpu") -> Tensor:
+    return torch.zeros(shape, device=device)
 
 
 def _noise_at_last_step(alpha_bar_t: Tensor, alpha_bar_s: Tensor) -> samplers.Update:
@@ -177,6 +182,14 @@ BUGS: dict[str, Bug] = {
             "the samples off at 1.",
             "test_training.py::test_data_in_units_of_its_own_is_learned_after_scaling",
             ((MinMax, "scale", _as_it_is), (MinMax, "unscale", _as_it_is)),
+        ),
+        Bug(
+            "no_noise",
+            "no noise to start from",
+            "Sampling starts from zeros instead of noise, so that every sample is the same and one of the two ways is "
+            "never taken.",
+            "test_imitation.py::test_training_learns_two_answers_and_keeps_them_apart",
+            ((diffusion_policy, "draw_noise", _no_noise),),
         ),
         Bug(
             "noise_at_last_step",

@@ -11,10 +11,11 @@ from IPython.display import display
 
 from dilviz.course import progress
 from dilviz.course.check import exercises
+from dilviz.course.checkup import DoctorPanel
 from dilviz.diffusion import resolve_device
 from dilviz.errors import InputError
 
-LESSONS = {"01": "lesson_01"}
+LESSONS = {"00": "lesson_00", "01": "lesson_01"}
 
 # A still stands where no widget can show; where this one shows, the live picture follows.
 NO_STILLS = "<style>.jp-RenderedMarkdown img[src*='stills/'] {display: none}</style>"
@@ -50,7 +51,7 @@ class Progress(ipywidgets.HTML):
 
 
 def start(lesson: str) -> None:
-    """Begin a lesson: one thread, the device, the exercises, and what has been solved so far.
+    """Begin a lesson: one thread, the device, the exercises, what has been solved so far; in the first one the doctor.
 
     Args:
         lesson: its number, "01".
@@ -65,6 +66,8 @@ def start(lesson: str) -> None:
     torch.set_num_threads(1)
     importlib.import_module(f"dilviz.course.{LESSONS[lesson]}")
     display(Progress(lesson, f"<br>torch {torch.__version__} on {resolve_device()}, one thread{NO_STILLS}"))
+    if lesson == min(LESSONS):
+        display(DoctorPanel())
 
 
 def show_progress(lesson: str) -> Progress:

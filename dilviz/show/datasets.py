@@ -10,8 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dilviz.envs.fork import FORK, Walks, expert_walks
+from dilviz.envs.fork import FORK, MAX_STEP
 from dilviz.errors import InputError
+from dilviz.imitation import Episodes
 from dilviz.tasks import TASKS
 
 LENGTH = 32  # points to which every path is resampled, evenly along its way
@@ -60,16 +61,14 @@ class Dataset:
 
 
 @cache
-def _walks() -> Walks:
-    walks = expert_walks(600, seed=1)
-    good = np.flatnonzero(walks.arrived)[:500]
-    return Walks(walks.positions[good], walks.lengths[good], walks.side[good], walks.arrived[good])
+def _walks() -> Episodes:
+    return TASKS["fork"].demonstrations(500)
 
 
 @cache
 def _paths() -> np.ndarray:
     walks = _walks()
-    paths = [resampled(p[: n + 1]) for p, n in zip(walks.positions, walks.lengths, strict=True)]
+    paths = [resampled(walks.path(i)) for i in range(len(walks))]
     return scaled(np.stack(paths)).astype(np.float32)  # (500, LENGTH, 2)
 
 
@@ -86,21 +85,22 @@ def _fork_points() -> Dataset:
 
 def _fork_actions() -> Dataset:
     """The first LENGTH actions of each walk; looked at by walking them from the middle of the start."""
-    steps = np.diff(_walks().positions[:, : LENGTH + 1], axis=1) / FORK.max_step
-    start = torch.tensor(FORK.start)
+    walks = _walks()
+    # What was really walked: an action that is longer than the highest speed is shortened.
+    steps = [np.diff(walks.path(i)[: LENGTH + 1], axis=0) / MAX_STEP for i in range(len(walks))]
+    start = torch.from_numpy(FORK.start).float()
 
     def walk(actions: Tensor) -> Tensor:
-        return 2 * (start + FORK.max_step * actions.cumsum(1)) - 1
+        return 2 * (start + MAX_STEP * actions.cumsum(1)) - 1
 
-    return Dataset(torch.from_numpy(steps.astype(np.float32)), walk, tree=True)
+    return Dataset(torch.from_numpy(np.stack(steps).astype(np.float32)), walk, tree=True)
 
 
 @cache
 def _landings() -> Dataset:
     task = TASKS["lander"]
     episodes = task.demonstrations(24)
-    pieces = np.split(episodes.observations[:, :2], episodes.episode_ends[:-1])
-    paths = np.stack([resampled(piece) for piece in pieces])
+    paths = np.stack([resampled(episodes.path(i)[:, :2]) for i in range(len(episodes))])
     low, high = paths.min((0, 1)), paths.max((0, 1))
     paths = 2 * (paths - low) / (high - low) - 1
     return Dataset(torch.from_numpy(paths.astype(np.float32)), lambda x: x, tree=False)

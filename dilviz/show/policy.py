@@ -166,12 +166,12 @@ def fork_figure(data: ForkData) -> go.Figure:
         theme.paths("noise", data.history, "on the way", opacity=0.45, **thin),
         theme.paths(role, data.fan[1:], "might come", opacity=0.7, **thin),
         theme.line("diffusion", *data.walked.T, "chosen walk", line_width=4, mode="lines"),
-        theme.line(role, *data.fan[0].T, "next", line_width=4, line_dash="solid", mode="lines"),
+        theme.line(role, *data.fan[0].T, "the chunk", line_width=4, line_dash="solid", mode="lines"),
         theme.points("diffusion", *data.walked[-1:].T, size=11),
         _names(data),
         theme.line("noise", x, np.append(_joined(data.sideways), np.nan), opacity=0.5, **thin, **right),
         theme.line("diffusion", data.noise, data.sideways[:, 0], line_width=3, **right),
-        theme.points(role, np.full(WALKERS, data.noise[data.stage]), data.sideways[data.stage], size=7, **right),
+        theme.points(role, np.full(WALKERS, data.noise[data.stage]), data.sideways[data.stage], "now", size=7, **right),
         theme.line("cloning", [0, 1], [data.cloned_sideways] * 2, "cloning", at=0, **right).update(
             textposition="bottom right"
         ),

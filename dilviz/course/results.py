@@ -1,0 +1,48 @@
+"""The measured figures that lessons state: read from assets/results, never typed."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from dilviz.assets import asset
+
+
+def table(name: str, *columns: str) -> None:
+    """Print a comparison over five training seeds, one line a variant, and the command that made it.
+
+    Args:
+        name: of the file in assets/results.
+        columns: keys that tell the variants apart, such as "policy" and "steps".
+
+    Raises:
+        InputError: no such file.
+    """
+    content = json.loads(asset("results", f"{name}.json").read_text(encoding="utf-8"))
+    variants: dict[tuple, list[dict[str, Any]]] = {}
+    for row in content["rows"]:
+        variants.setdefault(tuple(row[column] for column in columns), []).append(row)
+    names = [[*map(str, variant)] for variant in variants]
+    widths = [max(len(row[k]) for row in [*names, list(columns)]) for k in range(len(columns))]
+    print("  ".join([*map(str.ljust, columns, widths), " mean", "  each training seed"]))
+    for variant, rows in zip(names, variants.values(), strict=True):
+        rates = [row["success_rate"] for row in rows]
+        each = " ".join(f"{rate:6.1%}" for rate in rates)
+        print("  ".join([*map(str.ljust, variant, widths), f"{sum(rates) / len(rates):6.1%}", each]))
+    print(f"({content['rows'][0]['n']} episodes each; {content['command']})")
+
+
+def card(task: str, policy: str) -> dict[str, Any]:
+    """What a shipped policy was measured to do.
+
+    Args:
+        task: a task's name.
+        policy: a learner's name.
+
+    Returns:
+        The content of its card.json: recipe, train, evaluate.
+
+    Raises:
+        InputError: no such policy.
+    """
+    return json.loads(asset("checkpoints", f"{task}-{policy}", "card.json").read_text(encoding="utf-8"))

@@ -1,0 +1,124 @@
+"""Walks of a broken policy beside walks of one that is broken on purpose: which bug was it?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+
+import ipywidgets
+import numpy as np
+import plotly.graph_objects as go
+
+from dilviz.envs.fork import FORK
+from dilviz.imitation import DiffusionPolicy, Episodes
+from dilviz.show import theme
+from dilviz.show.base import Bug, Explorer
+from dilviz.show.policy import SCENE, VIEW_X, VIEW_Y, walks_from
+from dilviz.tasks import shipped
+
+WALKERS, SEEDS = 16, 100
+START = float(FORK.start[0])
+
+
+@dataclass(frozen=True)
+class WalksData:
+    """Two sets of walks from one start.
+
+    Args:
+        mystery: of the policy that somebody broke.
+        yours: of the same policy, with the bug that is planted.
+    """
+
+    mystery: Episodes
+    yours: Episodes
+
+    @property
+    def gap(self) -> float:
+        """How far apart the two sets are: the mean distance of walkers of one seed after 12, 24 and 36 steps."""
+        at = [12, 24, 36]
+        pairs = [[walks.path(i)[np.minimum(at, walks.lengths[i])] for i in range(WALKERS)] for walks in self.both]
+        return float(np.linalg.norm(np.subtract(*map(np.array, pairs)), axis=-1).mean())
+
+    @property
+    def both(self) -> tuple[Episodes, Episodes]:
+        """The two sets."""
+        return self.mystery, self.yours
+
+
+def walks_figure(data: WalksData) -> go.Figure:
+    """Two scenes side by side.
+
+    Args:
+        data: what to draw.
+
+    Returns:
+        The figure.
+    """
+    traces = []
+    for walks, words, axes in zip(
+        data.both, ("the mystery", "yours, with the bug you plant"), ({}, {"xaxis": "x2", "yaxis": "y2"}), strict=True
+    ):
+        paths = [walks.path(i) for i in range(WALKERS)]
+        lost = np.array([path[-1] for path, good in zip(paths, walks.success, strict=True) if not good] or [[np.nan] * 2])
+        traces += [
+            theme.paths("diffusion", paths, words, opacity=0.6, line_width=1.5, **axes),
+            theme.points("cloning", *lost.T, "failed", size=9, marker_symbol="x", **axes),
+            go.Scatter(x=[0.5], y=[0.5], text=[words.replace(", ", ",<br>")], mode="text", **axes),
+        ]
+    return go.Figure(traces, _layout())
+
+
+def _layout() -> go.Layout:
+    shapes = [shape | {"xref": f"x{k}", "yref": f"y{k}"} for k in ("", "2") for shape in SCENE]
+    layout = theme.layout(x=VIEW_X, y=VIEW_Y, equal=True, axes=False, height=400, shapes=shapes)
+    layout.xaxis.domain = (0, 0.48)
+    layout.xaxis2 = {**layout.xaxis.to_plotly_json(), "domain": (0.52, 1), "anchor": "y2", "zeroline": False}
+    layout.yaxis2 = {**layout.yaxis.to_plotly_json(), "anchor": "x2", "scaleanchor": "x2", "zeroline": False}
+    stacked = {"xaxis.domain": [0, 1], "yaxis.domain": [0.51, 1], "xaxis2.domain": [0, 1], "yaxis2.domain": [0, 0.49]}
+    layout.meta = {"narrow": stacked | {"height": 760}}
+    return layout
+
+
+def describe_walks(data: WalksData) -> str:
+    """Both sets in a sentence.
+
+    Args:
+        data: what the picture shows.
+
+    Returns:
+        The sentence.
+    """
+    counts = [f"{int((walks.mode == side).sum())} {side}" for walks in data.both for side in ("left", "right")]
+    lost = [int((~walks.success).sum()) for walks in data.both]
+    return (
+        f"Of {WALKERS} walkers the mystery's pass {counts[0]}, {counts[1]}, and {lost[0]} fail; "
+        f"yours {counts[2]}, {counts[3]}, and {lost[1]} fail."
+    )
+
+
+class WalksExplorer(Explorer):
+    """Somebody broke a diffusion policy: plant suspects until your walks look like the mystery's.
+
+    Args:
+        bugs: (name, context manager) pairs: suspects that can be planted.
+        mystery: plants the bug that is to be found.
+        policy: of the fork; None for the one that comes with the course.
+    """
+
+    def __init__(
+        self,
+        bugs: tuple[Bug, ...],
+        mystery: Callable[[], AbstractContextManager] = nullcontext,
+        policy: DiffusionPolicy | None = None,
+    ) -> None:
+        walker = policy or shipped("fork", "diffusion")
+        with mystery():  # for all seeds now, while no other bug is planted
+            strange = walks_from(walker, START, range(SEEDS + WALKERS))
+
+        def compute(state: dict) -> WalksData:
+            seeds = range(state["seed"], state["seed"] + WALKERS)
+            return WalksData(strange.only(np.array(seeds)), walks_from(walker, START, seeds))
+
+        controls = {"seed": ipywidgets.IntSlider(min=0, max=SEEDS - 1, value=0)}
+        super().__init__(controls, compute, walks_figure, describe_walks, reset=True, bugs=bugs)
