@@ -70,7 +70,7 @@ def write_checkpoint(task, policy, expert):
         "recipe": recipe,
         "train": kept(made),
         "evaluate": {"command": f"dilviz evaluate {task}:{policy} --seeds 0:{len(seeds)}", **kept(report)},
-        "return_minus_expert": round(float(paired.mean()), 3),
+        "return_minus_expert": round(float(paired.mean()), 3) + 0.0,
         "expert_success_rate": expert["success_rate"],
     }
     target.mkdir(parents=True, exist_ok=True)

@@ -270,15 +270,4 @@ def noising_strip() -> go.Figure:
     return go.Figure(traces, layout)
 
 
-def noising_film() -> list[go.Figure]:
-    """The walks dissolving, frame by frame, and coming back.
-
-    Returns:
-        The frames.
-    """
-    schedule, data = NoiseSchedule(50), dataset("fork: walks")
-    there = [-1, 0, 1, 2, 3, 4, 6, 8, 11, 14, 18, 23, 29, 37, 49]
-    return [noising_figure(noising_data(schedule, data, t, seed=0)) for t in [-1] * 3 + there + there[::-1]]
-
-
 STILLS = {"01_noising": noising_strip}

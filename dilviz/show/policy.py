@@ -90,16 +90,18 @@ def fork_data(diffusion: DiffusionPolicy, cloning: CloningPolicy, state: dict) -
     seed, steps = state["seed"], state["steps"]
     walks, cloned = _walked(diffusion, cloning, state["start"], seed, steps)
     look, part = divmod(state["time"], STAGES)
-    look = min(look, (len(walks.path(0)) - 2) // diffusion.action_horizon)  # it has arrived: stay at the last look
+    path = walks.path(0)
+    last = (len(path) - 2) // diffusion.action_horizon
+    look, part = (look, part) if look <= last else (last, STAGES - 1)
     stage = round(part / (STAGES - 1) * steps)
     at = look * diffusion.action_horizon
-    seen = walks.path(0)[[max(at - 1, 0), at]]
+    seen = path[[max(at - 1, 0), at]]
     paths = _thoughts(diffusion, seen, seed, look, steps)  # (S + 1, WALKERS, 1 + k, 2)
     answer = cloning.act(torch.from_numpy(seen)[None]).numpy()
     return ForkData(
         walks=[walks.path(i) for i in range(WALKERS)],
         outcomes=list(walks.mode),
-        walked=walks.path(0)[: at + 1],
+        walked=path if (look, stage) == (last, steps) else path[: at + 1],
         fan=paths[stage],
         history=paths[: stage + 1, 0],
         noise=np.linspace(1, 0, steps + 1),
@@ -271,9 +273,9 @@ def fork_film() -> list[go.Figure]:
         The frames.
     """
     policies = shipped("fork", "diffusion"), shipped("fork", "cloning")
-    times = [look * STAGES + stage for look in range(LOOKS) for stage in (range(11) if look == 0 else (2, 6, 10))]
+    times = [look * STAGES + stage for look in range(LOOKS) for stage in (range(11) if look == 0 else (3, 7, 10))]
     state = {"seed": 3, "start": 0.5, "steps": 10}
-    return [fork_figure(fork_data(*policies, state | {"time": time})) for time in (*[0] * 3, *times, *[times[-1]] * 6)]
+    return [fork_figure(fork_data(*policies, state | {"time": time})) for time in (*[0] * 3, *times, *[LOOKS * STAGES - 1] * 8)]
 
 
 def _still() -> go.Figure:
