@@ -38,7 +38,7 @@ def test_who_jumps_across_the_tree_between_two_steps_has_crashed():
     after, crashed, _ = move(thin, before, across)
     assert np.linalg.norm(after - thin.tree) > thin.radius < np.linalg.norm(before - thin.tree)  # outside at both ends
     assert crashed[0]
-    _, crashed, _ = move(thin, before + [0, 0.006], across)
+    _, crashed, _ = move(thin, before + np.array([0, 0.006]), across)
     assert not crashed[0]
 
 
@@ -132,8 +132,8 @@ def test_what_moves_stays_in_the_square_and_leaves_room(seed):
 
 def test_the_sides_are_as_one_sees_them():
     up = np.linspace(FORK.start, FORK.goal, 20)
-    assert side_of(FORK, up - [0.3, 0]) == "left"
-    assert side_of(FORK, up + [0.3, 0]) == "right"
+    assert side_of(FORK, up - np.array([0.3, 0])) == "left"
+    assert side_of(FORK, up + np.array([0.3, 0])) == "right"
 
 
 @pytest.mark.parametrize(("count", "left"), [(7, 4), (40, 20)])
@@ -167,5 +167,6 @@ def test_500_at_once_and_500_runs_of_one_come_to_the_same():
     seeds = range(40_000, 40_500)
     together = rollout(policy, task, seeds)
     alone = [rollout(policy, task, [seed]) for seed in seeds]
-    agree = [one.success[0] == s and one.mode[0] == m for one, s, m in zip(alone, together.success, together.mode)]
+    each = alone, together.success, together.mode
+    agree = [one.success[0] == s and one.mode[0] == m for one, s, m in zip(*each, strict=True)]
     assert sum(agree) >= 498

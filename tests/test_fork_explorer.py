@@ -146,7 +146,9 @@ def test_the_doctor_in_a_lesson_says_what_is_missing_and_looks_again(monkeypatch
     monkeypatch.setattr("dilviz.course.checkup.doctor", lambda: broken)
     panel.again.click()
     assert (
-        "is missing" in panel.report.value and "&lt;b&gt;" in panel.report.value and "a &amp; b" in panel.report.value
+        "Not all that the course needs" in panel.report.value
+        and "&lt;b&gt;" in panel.report.value
+        and "a &amp; b" in panel.report.value
     )
     assert repr(panel) == "Doctor"
 

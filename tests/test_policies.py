@@ -116,7 +116,7 @@ def test_a_warm_start_remembers_each_walker_and_forgets_at_the_end(fork_policy):
 
 
 def test_a_warm_start_out_of_range_is_named():
-    with pytest.raises(InputError, match="warm_start is 1.5; give a number from 0 to 1"):
+    with pytest.raises(InputError, match=r"warm_start is 1\.5; give a number from 0 to 1"):
         toy_policy().use("ddim", 5, warm_start=1.5)
 
 

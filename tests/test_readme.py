@@ -7,6 +7,7 @@ import subprocess
 import pytest
 
 from dilviz.cli import main
+from dilviz.course import card
 from tests.lessons import LESSONS, ROOT, read
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -38,7 +39,7 @@ def test_the_commands_run(arguments, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     quick = {"train": ["--steps", "60"], "evaluate": ["--num-inference-steps", "2"]}
     if arguments[0] == "evaluate":  # of the training that the line before it has made
-        assert main(["train", "lander", "--demos", "2", "--steps", "20", "--out", arguments[1]]) == 0
+        assert main(["train", "fork", "--demos", "2", "--steps", "20", "--out", arguments[1]]) == 0
     assert main([*arguments, *quick.get(arguments[0], [])]) == 0
 
 
@@ -54,3 +55,12 @@ def test_every_lesson_is_in_the_table_with_its_minutes():
         minutes = re.search(r"\*\*Time\*\* (\d+) minutes", read(path).cells[0].source)[1]
         row = rf"^\| \[{path.stem[:2]} .*\]\(notebooks/{path.name}\) \|.*\| {minutes} \|$"
         assert re.search(row, README, re.MULTILINE)
+
+
+def test_the_figures_of_what_ships_are_those_of_its_cards():
+    rows = re.findall(r"^\| `([\w-]+):(\w+)` \| ([\d.]+) % \|(.*)\|$", README, re.MULTILINE)
+    assert len(rows) == 6
+    for task, policy, rate, sides in rows:
+        found = card(task, policy)["evaluate"]
+        assert rate == f"{100 * found['success_rate']:.1f}"
+        assert sides.strip() == ", ".join(map(str, found["modes"].values()))

@@ -23,15 +23,15 @@ class DoctorPanel(ipywidgets.VBox):
     def look(self) -> None:
         """Look the installation over and show what was found."""
         found = doctor()
-        missing = [row for row in found["checks"] if not row["ok"]]
-        verdict = "All that the course needs is there." if found["ok"] else "Something that the course needs is missing."
-        self.ok = bool(found["ok"])
+        checks: list[dict] = list(found["checks"])  # type: ignore[call-overload]
+        missing = [row for row in checks if not row["ok"]]
+        verdict = f"{'All' if found['ok'] else 'Not all'} that the course needs is there."
         # What needs no mending is folded away.
-        rows = "".join(f"<li>{'✓' if row['ok'] else '–'} {_line(row)}</li>" for row in found["checks"])
+        rows = "".join(f"<li>{'✓' if row['ok'] else '–'} {_line(row)}</li>" for row in checks)
         notes = "".join(f"<li><b>{escape(row['name'])}</b>: {escape(str(row['mend']))}</li>" for row in missing)
         self.report.value = (
             f"<b>Doctor.</b> {verdict}{f'<ul>{notes}</ul>' if notes else ' '}"
-            f"<details><summary>What was looked at: {len(found['checks'])} things</summary>"
+            f"<details><summary>What was looked at: {len(checks)} things</summary>"
             f"<ul style='list-style: none; line-height: 1.5'>{rows}</ul></details>"
         )
 

@@ -37,8 +37,8 @@ class WalkPad(DrawingPad):
         """Ask for a start whose truth has not been shown yet."""
         self.start = STARTS[WalkPad.revealed % len(STARTS)]
         self.background = [
-            disc("tree", *FORK.tree.tolist(), float(FORK.radius)),
-            disc("expert", *FORK.goal.tolist(), GOAL_RADIUS),
+            disc("tree", float(FORK.tree[0]), float(FORK.tree[1]), float(FORK.radius)),
+            disc("expert", float(FORK.goal[0]), float(FORK.goal[1]), GOAL_RADIUS),
             dots("cloning", [[self.start, float(FORK.start[1])]]),
         ]
         self.label = "Draw the cloned agent's walk, from the square to where it ends: one stroke."
@@ -183,7 +183,7 @@ def judge_suspect(answer: Any) -> str:
             f"with {answer} walkers of one seed are {rounded(explorer.data.gap)} apart on average in the two scenes. "
             "Plant it and compare: in which way do all of the mystery's walks agree?"
         )
-    return "every walk started from the same chunk, zeros in place of noise. Noise is the only thing that differs between seeds."
+    return "every walk started from zeros in place of noise, and noise is the only thing that differs between seeds."
 
 
 # --- transfer --------------------------------------------------------------------------------------------------------

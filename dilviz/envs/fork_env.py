@@ -148,10 +148,12 @@ class ForkVectorEnv(VectorEnv):
         """
         options = dict(options or {})
         mask = options.pop("reset_mask", np.ones(self.num_envs, bool))
-        seeds = [seed + i for i in range(self.num_envs)] if isinstance(seed, int) else seed or [None] * self.num_envs
-        for i in np.flatnonzero(mask):
-            if seeds[i] is not None:
-                self.generators[i], _ = np_random(int(seeds[i]))
+        many = [seed + i for i in range(self.num_envs)] if isinstance(seed, int) else seed or [None] * self.num_envs
+        for i, own in enumerate(many):
+            if not mask[i]:
+                continue
+            if own is not None:
+                self.generators[i], _ = np_random(int(own))
             scene = self.one.draw(self.generators[i], options)
             for name in PLACES:
                 getattr(self.scene, name)[i] = getattr(scene, name)

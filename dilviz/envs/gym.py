@@ -54,7 +54,7 @@ class Vectorised:
         Returns:
             (B, obs_dim) first observations.
         """
-        return self.env.reset(seed=[int(seed) for seed in seeds])[0]
+        return self.env.reset(seed=[int(seed) for seed in seeds])[0]  # type: ignore[arg-type]  # a list is documented
 
     def step(self, rows: np.ndarray, actions: np.ndarray) -> Stepped:
         """Step some of the copies.

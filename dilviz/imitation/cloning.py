@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any, Self
 
 import torch
@@ -37,7 +38,7 @@ class ChunkRegressor(nn.Module):
         self.config = {"horizon": horizon, "dim": dim, "cond_dim": cond_dim, "width": width, "depth": depth}
         generator = torch.Generator().manual_seed(seed)
         sizes = [cond_dim, *[width] * depth, horizon * dim]
-        self.layers = nn.ModuleList(linear_layer(a, b, generator) for a, b in zip(sizes[:-1], sizes[1:], strict=True))
+        self.layers = nn.ModuleList(linear_layer(a, b, generator) for a, b in pairwise(sizes))
 
     def forward(self, xt: Tensor, t: Tensor, cond: Tensor) -> Tensor:
         """The chunk for a condition.
@@ -119,7 +120,7 @@ def train_cloning(
     observations, actions = windows.observations(), windows.actions()[:, windows.obs_horizon - 1 :]
     observation_scale, action_scale = scales_of(windows)
     network = ChunkRegressor(
-        *actions.shape[1:], windows.obs_horizon * observations.shape[-1], width, depth,
+        actions.shape[1], actions.shape[2], windows.obs_horizon * observations.shape[-1], width, depth,
         seed=training.get("seed", 0),
     )  # fmt: skip
     policy = CloningPolicy(network, observation_scale, action_scale, windows.obs_horizon, action_horizon)

@@ -12,7 +12,6 @@ from torch import Tensor
 
 from dilviz.errors import InputError
 
-
 ONE_A_STEP = ("observations", "actions", "rewards")
 ONE_AN_EPISODE = ("last", "terminated", "seeds", "success", "mode")
 

@@ -19,8 +19,8 @@ AT_ONCE = 500  # episodes that run together: more are not quicker, and each keep
 class Policy(Protocol):
     """What acts: an expert or a learner.
 
-    One that has an attribute `remembers` that is true is handed a third argument: a list of dictionaries, one a row,
-    to keep there what it wants to know when it acts again in the same episode.
+    One that has an attribute `remembers` that is true is also handed a `memory`: a list of dictionaries, one a row, to
+    keep there what it wants to know when it acts again in the same episode.
     """
 
     obs_horizon: int
@@ -136,15 +136,14 @@ def _acting(policy: Policy, seeds: Sequence[int]) -> Callable[[np.ndarray, np.nd
     remembers = getattr(policy, "remembers", False)
 
     def act(seen: np.ndarray, active: np.ndarray) -> np.ndarray:
-        own = [[column[i] for i in active] for column in ([generators, memories] if remembers else [generators])]
-        return policy.act(torch.from_numpy(seen[active]).float(), *own).cpu().numpy()
+        own = {"memory": [memories[i] for i in active]} if remembers else {}
+        observations = torch.from_numpy(seen[active]).float()
+        return policy.act(observations, [generators[i] for i in active], **own).cpu().numpy()
 
     return act
 
 
-def _gather(
-    task: Task, steps: list[tuple], last: np.ndarray, terminated: np.ndarray, seeds: Sequence[int]
-) -> Episodes:
+def _gather(task: Task, steps: list[tuple], last: np.ndarray, terminated: np.ndarray, seeds: Sequence[int]) -> Episodes:
     """Sort what was noted step by step into one episode after the other, and judge each."""
     rows, *columns = (np.concatenate(column) for column in zip(*steps, strict=True))
     order = np.argsort(rows, kind="stable")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Any
 
 import ipywidgets
 import numpy as np
@@ -17,13 +17,15 @@ from dilviz.envs.fork import FORK, GOAL_RADIUS, MAX_STEP
 from dilviz.imitation import CloningPolicy, DiffusionPolicy, Episodes, rollout
 from dilviz.imitation.rollout import Policy
 from dilviz.show import theme
-from dilviz.show.base import Bug, Explorer, rounded
+from dilviz.show.base import Explorer
 from dilviz.tasks import TASKS, shipped
 
 WALKERS = 24  # from one start: the chosen one and its neighbours by seed
 LOOKS, STAGES = 10, 11  # looks of a walk that the time slider covers, and pictures of the noise coming off at each
+FIRST = {"seed": 3, "start": 0.5, "steps": 10, "time": 6}  # a chunk halfway out of the noise: the first picture
 VIEW_X, VIEW_Y = (0.08, 0.92), (0.02, 1.0)
-SCENE = [theme.disc("tree", *FORK.tree, float(FORK.radius)), theme.disc("expert", *FORK.goal, GOAL_RADIUS)]
+(TREE_X, TREE_Y), (GOAL_X, GOAL_Y) = FORK.tree.tolist(), FORK.goal.tolist()
+SCENE = [theme.disc("tree", TREE_X, TREE_Y, float(FORK.radius)), theme.disc("expert", GOAL_X, GOAL_Y, GOAL_RADIUS)]
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,21 @@ class ForkData:
     cloned_sideways: float
     seed: int
     look: int
+
+
+def fork_policies() -> tuple[DiffusionPolicy, CloningPolicy]:
+    """The two policies of the fork that come with the course.
+
+    Returns:
+        The diffusion policy and the cloned one.
+
+    Raises:
+        InputError: the folder of assets is not found.
+    """
+    diffusion, cloning = shipped("fork", "diffusion"), shipped("fork", "cloning")
+    assert isinstance(diffusion, DiffusionPolicy)  # as their names say
+    assert isinstance(cloning, CloningPolicy)
+    return diffusion, cloning
 
 
 def walks_from(policy: Policy, start: float, seeds: Sequence[int]) -> Episodes:
@@ -163,15 +180,17 @@ def fork_figure(data: ForkData) -> go.Figure:
     thin = {"line_width": 1, "line_dash": "solid"}
     traces = [
         theme.paths("diffusion", data.walks[1:], "other seeds", opacity=0.35, line_width=1),
-        theme.line("cloning", *data.cloned.T, "cloning", line_width=3, mode="lines"),
+        theme.paths("cloning", [data.cloned], "cloning", line_width=3),
         _end(data),
         theme.paths("noise", data.history, "on the way", opacity=0.45, **thin),
         theme.paths(role, data.fan[1:], "might come", opacity=0.7, **thin),
-        theme.line("diffusion", *data.walked.T, "chosen walk", line_width=4, mode="lines"),
-        theme.line(role, *data.fan[0].T, "the chunk", line_width=4, line_dash="solid", mode="lines"),
-        theme.points("diffusion", *data.walked[-1:].T, size=11),
+        theme.paths("diffusion", [data.walked], "chosen walk", line_width=4),
+        theme.paths(role, [data.fan[0]], "the chunk", line_width=4, line_dash="solid"),
+        theme.points("diffusion", data.walked[-1:, 0], data.walked[-1:, 1], size=11),
         _names(data),
-        theme.line("noise", x, np.append(_joined(data.sideways), np.nan), opacity=0.5, **thin, **right),
+        theme.line("noise", x, np.append(_joined(data.sideways), np.nan), "on the way", opacity=0.5).update(
+            thin | right
+        ),
         theme.line("diffusion", data.noise, data.sideways[:, 0], line_width=3, **right),
         theme.points(role, np.full(WALKERS, data.noise[data.stage]), data.sideways[data.stage], "now", size=7, **right),
         theme.line("cloning", [0, 1], [data.cloned_sideways] * 2, "cloning", at=0, **right).update(
@@ -187,14 +206,14 @@ def _joined(columns: np.ndarray) -> np.ndarray:
 
 
 def _end(data: ForkData) -> go.Scatter:
-    mark = theme.points("cloning", *data.cloned[-1:].T, size=15)
+    mark = theme.points("cloning", data.cloned[-1:, 0], data.cloned[-1:, 1], size=15)
     return mark.update(marker={"symbol": "circle" if data.cloned_ok else "x", "line": {"width": 0}})
 
 
 def _names(data: ForkData) -> go.Scatter:
     """Words at things; each stands where nothing is drawn."""
     end = "" if data.cloned_ok else "cloning ends here"
-    places = [(float(FORK.goal[0]), 0.99), (float(FORK.tree[0]), 0.56), (float(FORK.tree[0]), 0.32)]
+    places = [(GOAL_X, 0.99), (TREE_X, 0.56), (TREE_X, 0.32)]
     return go.Scatter(
         x=[p[0] for p in places],
         y=[p[1] for p in places],
@@ -205,7 +224,8 @@ def _names(data: ForkData) -> go.Scatter:
 
 
 def _layout() -> go.Layout:
-    layout = theme.layout(x=VIEW_X, y=VIEW_Y, equal=True, height=500, shapes=SCENE, margin_l=8, margin_r=24, margin_t=30)
+    margins: dict[str, Any] = {"margin_l": 8, "margin_r": 24, "margin_t": 30}
+    layout = theme.layout(x=VIEW_X, y=VIEW_Y, equal=True, height=500, shapes=SCENE, **margins)
     layout.xaxis.update(domain=[0, 0.56], showticklabels=False, showgrid=False)
     layout.yaxis.update(showticklabels=False, showgrid=False)
     free = {"zeroline": False, "fixedrange": True, "gridcolor": theme.GRID}
@@ -240,30 +260,29 @@ class ForkExplorer(Explorer):
     """One fork, two policies: watch a chunk of actions come out of noise, look by look.
 
     Args:
-        diffusion: a policy of the fork; None for the one that comes with the course.
-        cloning: likewise.
+        policies: diffusion and cloning; None for those that come with the course.
         seed: of the walker that is chosen at first.
         time: at which it is shown at first, 0 to LOOKS · STAGES - 1.
     """
 
     def __init__(
         self,
-        diffusion: DiffusionPolicy | None = None,
-        cloning: CloningPolicy | None = None,
+        policies: tuple[DiffusionPolicy, CloningPolicy] | None = None,
         seed: int = 3,
         time: int = 6,
     ) -> None:
-        sampled = diffusion or shipped("fork", "diffusion")
-        cloned = cloning or shipped("fork", "cloning")
+        diffusion, cloning = policies or fork_policies()
+
+        def compute(state: dict) -> ForkData:
+            return fork_data(diffusion, cloning, state)
+
         controls = {
             "time": ipywidgets.IntSlider(min=0, max=LOOKS * STAGES - 1, value=time),
             "seed": ipywidgets.IntSlider(min=0, max=99, value=seed),
             "start": ipywidgets.FloatSlider(min=0.45, max=0.55, step=0.01, value=0.5, description="start at x ="),
             "steps": ipywidgets.IntSlider(min=1, max=20, value=10, description="denoising steps"),
         }
-        super().__init__(
-            controls, lambda state: fork_data(sampled, cloned, state), fork_figure, describe_fork, play="time", reset=True
-        )
+        super().__init__(controls, compute, fork_figure, describe_fork, play="time", reset=True)
 
 
 def fork_film() -> list[go.Figure]:
@@ -272,15 +291,14 @@ def fork_film() -> list[go.Figure]:
     Returns:
         The frames.
     """
-    policies = shipped("fork", "diffusion"), shipped("fork", "cloning")
+    policies = fork_policies()
     times = [look * STAGES + stage for look in range(LOOKS) for stage in (range(11) if look == 0 else (3, 7, 10))]
-    state = {"seed": 3, "start": 0.5, "steps": 10}
-    return [fork_figure(fork_data(*policies, state | {"time": time})) for time in (*[0] * 3, *times, *[LOOKS * STAGES - 1] * 8)]
+    times = [0] * 3 + times + [LOOKS * STAGES - 1] * 8
+    return [fork_figure(fork_data(*policies, FIRST | {"time": time})) for time in times]
 
 
 def _still() -> go.Figure:
-    policies = shipped("fork", "diffusion"), shipped("fork", "cloning")
-    return fork_figure(fork_data(*policies, {"seed": 3, "start": 0.5, "steps": 10, "time": 6}))
+    return fork_figure(fork_data(*fork_policies(), FIRST))
 
 
 STILLS = {"00_fork": _still}

@@ -14,8 +14,7 @@ from dilviz.envs.fork import FORK
 from dilviz.imitation import DiffusionPolicy, Episodes
 from dilviz.show import theme
 from dilviz.show.base import Bug, Explorer
-from dilviz.show.policy import SCENE, VIEW_X, VIEW_Y, walks_from
-from dilviz.tasks import shipped
+from dilviz.show.policy import SCENE, TREE_X, TREE_Y, VIEW_X, VIEW_Y, fork_policies, walks_from
 
 WALKERS, SEEDS = 16, 100
 START = float(FORK.start[0])
@@ -55,18 +54,20 @@ def walks_figure(data: WalksData) -> go.Figure:
     Returns:
         The figure.
     """
-    traces = []
-    for walks, words, axes in zip(
-        data.both, ("the mystery", "yours, with the bug you plant"), ({}, {"xaxis": "x2", "yaxis": "y2"}), strict=True
-    ):
-        paths = [walks.path(i) for i in range(WALKERS)]
-        lost = np.array([path[-1] for path, good in zip(paths, walks.success, strict=True) if not good] or [[np.nan] * 2])
-        traces += [
-            theme.paths("diffusion", paths, words, opacity=0.6, line_width=1.5, **axes),
-            theme.points("cloning", *lost.T, "failed", size=9, marker_symbol="x", **axes),
-            go.Scatter(x=[0.5], y=[0.5], text=[words.replace(", ", ",<br>")], mode="text", **axes),
-        ]
-    return go.Figure(traces, _layout())
+    left = _scene(data.mystery, "the mystery", "")
+    right = _scene(data.yours, "yours,<br>with the bug you plant", "2")
+    return go.Figure([*left, *right], _layout())
+
+
+def _scene(walks: Episodes, words: str, panel: str) -> list[go.Scatter]:
+    axes = {"xaxis": f"x{panel}", "yaxis": f"y{panel}"}
+    lost = np.where(walks.success[:, None], np.nan, walks.last)
+    failed = theme.points("cloning", lost[:, 0], lost[:, 1], "failed", size=9)
+    return [
+        theme.paths("diffusion", map(walks.path, range(WALKERS)), opacity=0.6, line_width=1.5).update(axes),
+        failed.update(axes | {"marker_symbol": "x"}),
+        go.Scatter(x=[TREE_X], y=[TREE_Y], text=[words], mode="text").update(axes),
+    ]
 
 
 def _layout() -> go.Layout:
@@ -112,7 +113,7 @@ class WalksExplorer(Explorer):
         mystery: Callable[[], AbstractContextManager] = nullcontext,
         policy: DiffusionPolicy | None = None,
     ) -> None:
-        walker = policy or shipped("fork", "diffusion")
+        walker = policy or fork_policies()[0]
         with mystery():  # for all seeds now, while no other bug is planted
             strange = walks_from(walker, START, range(SEEDS + WALKERS))
 
