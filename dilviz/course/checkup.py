@@ -9,14 +9,14 @@ import ipywidgets
 from dilviz.doctor import doctor
 
 
-class DoctorPanel(ipywidgets.VBox):
+class DoctorPanel(ipywidgets.HBox):
     """What is installed, what is missing, and how to mend it; a button looks again."""
 
     def __init__(self) -> None:
         self.report = ipywidgets.HTML()
-        self.again = ipywidgets.Button(description="Look again", layout={"width": "auto"})
+        self.again = ipywidgets.Button(description="Look again", layout={"width": "auto", "flex": "none"})
         self.again.on_click(lambda _: self.look())
-        super().__init__([self.report, self.again])
+        super().__init__([self.report, self.again], layout={"align_items": "flex-start"})
         self.add_class("dilviz")
         self.look()
 

@@ -179,7 +179,7 @@ def fork_figure(data: ForkData) -> go.Figure:
     x = np.append(np.tile(np.append(data.noise, np.nan), WALKERS), np.nan)
     thin = {"line_width": 1, "line_dash": "solid"}
     traces = [
-        theme.paths("diffusion", data.walks[1:], "other seeds", opacity=0.35, line_width=1),
+        theme.paths("diffusion", data.walks[1:], "other seeds", opacity=0.5, line_width=1.2),
         theme.paths("cloning", [data.cloned], "cloning", line_width=3),
         _end(data),
         theme.paths("noise", data.history, "on the way", opacity=0.45, **thin),
