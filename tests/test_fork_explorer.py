@@ -11,7 +11,8 @@ from dilviz.course.bugs import BUGS
 from dilviz.course.checkup import DoctorPanel
 from dilviz.envs.fork import FORK, MAX_STEP
 from dilviz.imitation import rollout
-from dilviz.show.policy import LOOKS, STAGES, WALKERS, ForkExplorer, fork_data, walks_from
+from dilviz.show.fork import walks_from
+from dilviz.show.policy import LOOKS, STAGES, WALKERS, ForkExplorer, fork_data
 from dilviz.show.walks import WalksExplorer
 from dilviz.tasks import TASKS, shipped
 

@@ -13,8 +13,8 @@ from dilviz.course.check import Case, NotYet, Wrong, call, compare, exercise, fr
 from dilviz.envs.fork import FORK, GOAL_RADIUS
 from dilviz.show.base import rounded
 from dilviz.show.datasets import resampled
+from dilviz.show.fork import walks_from
 from dilviz.show.pad import DrawingPad, disc, dots, path
-from dilviz.show.policy import walks_from
 from dilviz.show.walks import WalksExplorer
 from dilviz.tasks import TASKS, shipped
 

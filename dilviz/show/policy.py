@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -13,19 +12,15 @@ import plotly.graph_objects as go
 import torch
 
 from dilviz.diffusion import SAMPLERS, Trace, draw_noise
-from dilviz.envs.fork import FORK, GOAL_RADIUS, MAX_STEP
-from dilviz.imitation import CloningPolicy, DiffusionPolicy, Episodes, rollout
-from dilviz.imitation.rollout import Policy
+from dilviz.envs.fork import MAX_STEP
+from dilviz.imitation import CloningPolicy, DiffusionPolicy, Episodes
 from dilviz.show import theme
 from dilviz.show.base import Explorer
-from dilviz.tasks import TASKS, shipped
+from dilviz.show.fork import GOAL_X, SCENE, TREE_X, VIEW_X, VIEW_Y, fork_policies, walks_from
 
 WALKERS = 24  # from one start: the chosen one and its neighbours by seed
 LOOKS, STAGES = 10, 11  # looks of a walk that the time slider covers, and pictures of the noise coming off at each
 FIRST = {"seed": 3, "start": 0.5, "steps": 10, "time": 6}  # a chunk halfway out of the noise: the first picture
-VIEW_X, VIEW_Y = (0.08, 0.92), (0.02, 1.0)
-(TREE_X, TREE_Y), (GOAL_X, GOAL_Y) = FORK.tree.tolist(), FORK.goal.tolist()
-SCENE = [theme.disc("tree", TREE_X, TREE_Y, float(FORK.radius)), theme.disc("expert", GOAL_X, GOAL_Y, GOAL_RADIUS)]
 
 
 @dataclass(frozen=True)
@@ -61,36 +56,6 @@ class ForkData:
     cloned_sideways: float
     seed: int
     look: int
-
-
-def fork_policies() -> tuple[DiffusionPolicy, CloningPolicy]:
-    """The two policies of the fork that come with the course.
-
-    Returns:
-        The diffusion policy and the cloned one.
-
-    Raises:
-        InputError: the folder of assets is not found.
-    """
-    diffusion, cloning = shipped("fork", "diffusion"), shipped("fork", "cloning")
-    assert isinstance(diffusion, DiffusionPolicy)  # as their names say
-    assert isinstance(cloning, CloningPolicy)
-    return diffusion, cloning
-
-
-def walks_from(policy: Policy, start: float, seeds: Sequence[int]) -> Episodes:
-    """Walks that all begin in one place.
-
-    Args:
-        policy: who walks.
-        start: its x; the y is the middle of where episodes start.
-        seeds: one a walk; where the policy draws nothing, all are alike.
-
-    Returns:
-        One episode a seed.
-    """
-    options = {"start": (start, float(FORK.start[1])), "exact": True}
-    return rollout(policy, replace(TASKS["fork"], options=options), seeds)
 
 
 def fork_data(diffusion: DiffusionPolicy, cloning: CloningPolicy, state: dict) -> ForkData:

@@ -14,7 +14,7 @@ from dilviz.envs.fork import FORK
 from dilviz.imitation import DiffusionPolicy, Episodes
 from dilviz.show import theme
 from dilviz.show.base import Bug, Explorer
-from dilviz.show.policy import SCENE, TREE_X, TREE_Y, VIEW_X, VIEW_Y, fork_policies, walks_from
+from dilviz.show.fork import SCENE, TREE_X, TREE_Y, VIEW_X, VIEW_Y, fork_policies, walks_from
 
 WALKERS, SEEDS = 16, 100
 START = float(FORK.start[0])
