@@ -20,7 +20,7 @@ AT = "from dilviz.course.lesson_01 import MARKED\npad = prediction_pad()\n"
 WRONG = {
     "00.predict": [
         (PAD_00 + "pad.strokes = [[[pad.start, 0.07], [0.15, 0.5], [0.5, 0.93]]]", "that is how the experts walk"),
-        ("", "this stroke was judged already"),
+        ("", "this was judged already"),
         (PAD_00 + "pad.strokes = [[[pad.start, 0.07], [0.5, 0.93]]]", "nobody walks through the tree"),
         (PAD_00 + "pad.strokes = [[[pad.start, 0.07], [pad.start, 0.1]]]", "it ends at x = "),
         (PAD_00 + "pad.strokes = [[[pad.start, 0.07], [0.2, 0.2]]]", "it ends at x = "),
@@ -67,7 +67,7 @@ WRONG = {
     ],
     "01.predict": [
         (AT + "pad.points = MARKED.tolist()", "you left them where the data is"),
-        ("", "these points were judged already"),
+        ("", "this was judged already"),
         (AT + "pad.points = (pad.alpha_bar * MARKED).tolist()", "you shrank by ᾱ"),
         (AT + "pad.points = ((1 - pad.alpha_bar) ** 0.5 * MARKED).tolist()", "the noise's factor"),
         (AT + "pad.points = (0 * MARKED).tolist()", "all three went to the middle"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -149,6 +149,28 @@ def fresh() -> torch.Generator:
     generator = torch.Generator()
     generator.seed()
     return generator
+
+
+def one_of(options: Sequence[str], answer: Any) -> str:
+    """A name among several, however it is spelled: `Lost square root` is `lost_square_root`.
+
+    Args:
+        options: the names.
+        answer: what the learner wrote.
+
+    Returns:
+        The name.
+
+    Raises:
+        NotYet: nothing so far.
+        Wrong: no such name.
+    """
+    if answer is None or answer is ... or answer == "":
+        raise NotYet("write the suspect's name as soon as the picture has convinced you.")
+    answer = "_".join(str(answer).lower().split())
+    if answer not in options:
+        raise Wrong(f"{answer!r} is not among the suspects: {', '.join(options)}.")
+    return answer
 
 
 def call(function: Any, *inputs: Any) -> Tensor:

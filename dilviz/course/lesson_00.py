@@ -9,39 +9,43 @@ import torch
 from torch import Tensor
 
 from dilviz.course.bugs import BUGS
-from dilviz.course.check import Case, NotYet, Wrong, call, compare, exercise, fresh
+from dilviz.course.check import Case, NotYet, Wrong, call, compare, exercise, fresh, one_of
+from dilviz.course.pads import AskingPad
 from dilviz.envs.fork import FORK, GOAL_RADIUS
 from dilviz.show.base import rounded
 from dilviz.show.datasets import resampled
-from dilviz.show.fork import walks_from
-from dilviz.show.pad import DrawingPad, disc, dots, path
+from dilviz.show.fork import GOAL_X, GOAL_Y, TREE_X, TREE_Y, walks_from
+from dilviz.show.pad import disc, dots, path
 from dilviz.show.walks import WalksExplorer
 from dilviz.tasks import TASKS, shipped
 
 # --- predict ---------------------------------------------------------------------------------------------------------
-STARTS = (0.5, 0.47, 0.53)  # another one after each try, for the truth has been seen
 CLOSE = 0.06
 
 
-class WalkPad(DrawingPad):
+class WalkPad(AskingPad):
     """A pad with the fork on it: where does the cloned agent walk?"""
 
-    revealed = 0  # how many truths this kernel has shown; a new pad does not ask for one of them again
+    questions = (0.5, 0.47, 0.53)  # x of the start
 
     def __init__(self) -> None:
         super().__init__(mode="strokes", x_range=[0.05, 0.95], y_range=[0.0, 1.0], height=420, width=420)
-        self.judged: list = []
-        self.ask()
 
-    def ask(self) -> None:
-        """Ask for a start whose truth has not been shown yet."""
-        self.start = STARTS[WalkPad.revealed % len(STARTS)]
+    def pose(self, question: float) -> None:
+        """Ask for the walk from a start.
+
+        Args:
+            question: its x.
+        """
+        self.start = question
         self.background = [
-            disc("tree", float(FORK.tree[0]), float(FORK.tree[1]), float(FORK.radius)),
-            disc("expert", float(FORK.goal[0]), float(FORK.goal[1]), GOAL_RADIUS),
-            dots("cloning", [[self.start, float(FORK.start[1])]]),
+            disc("tree", TREE_X, TREE_Y, float(FORK.radius)),
+            disc("expert", GOAL_X, GOAL_Y, GOAL_RADIUS),
+            dots("cloning", [[question, float(FORK.start[1])]]),
         ]
-        self.label = "Draw the cloned agent's walk, from the square to where it ends: one stroke."
+        self.label = (
+            f"Draw the cloned agent's walk, from the orange mark at x = {question} to where it ends: one stroke."
+        )
 
 
 def walk_pad() -> WalkPad:
@@ -67,24 +71,17 @@ def judge_walk(pad: Any) -> str:
         NotYet: no stroke, or several.
         Wrong: too far off, or no pad.
     """
-    if not isinstance(pad, WalkPad):
-        raise Wrong(f"this check reads the pad, but got {type(pad).__name__}; run the cell above it again.")
-    strokes = pad.drawn()
-    if len(strokes) != 1:
-        raise NotYet(f"one stroke is asked for and {len(strokes)} are on the pad; then run this cell again.")
-    if len(strokes[0]) < 2 or np.ptp(strokes[0], axis=0).max() < 0.01:
-        raise NotYet("that is a dot; draw a line from the square to where the walk ends.")
-    if pad.strokes == pad.judged:
-        raise NotYet("this stroke was judged already; clear the pad and try from the new start.")
-    drawn, walk = strokes[0], walks_from(shipped("fork", "cloning"), pad.start, [0]).path(0)
+    pad = WalkPad.judged(pad, 1)
+    (drawn,) = pad.drawn()
+    if len(drawn) < 2 or np.ptp(drawn, axis=0).max() < 0.01:
+        raise NotYet("that is a dot; draw a line from the orange mark to where the walk ends.")
+    walk = walks_from(shipped("fork", "cloning"), pad.start, [0]).path(0)
     gap = float(np.linalg.norm(resampled(drawn) - resampled(walk), axis=1).mean())
     said = f"mean distance {rounded(gap)}"
     pad.reveal(path("cloning", walk.tolist()), caption=said)
     if gap <= CLOSE:
         return f"{said}. Half of the experts went left, half right; their average goes straight on, into the tree."
-    pad.judged = pad.strokes
-    WalkPad.revealed += 1
-    pad.ask()
+    pad.ask_again()
     again = f"The truth lies over your stroke now. Clear the pad and try again, from x = {pad.start}."
     raise Wrong(f"{_misjudged(drawn, walk)} ({said}; {CLOSE} is close enough). {again}")
 
@@ -171,11 +168,7 @@ def judge_suspect(answer: Any) -> str:
         NotYet: no name so far.
         Wrong: another name.
     """
-    if answer is None or answer is ... or answer == "":
-        raise NotYet("write the suspect's name as soon as the picture has convinced you.")
-    answer = "_".join(str(answer).lower().split())
-    if answer not in LINEUP:
-        raise Wrong(f"{answer!r} is not among the suspects: {', '.join(LINEUP)}.")
+    answer = one_of(LINEUP, answer)
     if answer != MYSTERY:
         explorer = mystery_explorer()
         explorer.assign(bug=answer)
@@ -223,14 +216,15 @@ def _experts() -> list[tuple[str, Tensor, bool]]:
     walks = TASKS["fork"].demonstrations(60)
     first, late = walks.starts + 3, walks.episode_ends - 3
     pressed = torch.tensor([0.5, -0.25]).expand(32, 2).clone()
-    scale = 0.1 + 3 * float(torch.rand((), generator=generator))
+    ring = torch.stack([angles.cos(), angles.sin()], 1)
+    small, large = (size * (1 + float(torch.rand((), generator=generator))) for size in (0.02, 30))
     cases = [
         ("the fork's experts at the start", torch.from_numpy(walks.actions[first]), True),
         ("the fork's left-goers alone", torch.from_numpy(walks.actions[first[walks.mode == "left"]]), False),
         ("the lander's controller, asked 32 times", pressed, False),
-        ("one expert with an unsteady hand", scale * (blob + torch.tensor([0.5, 0.2])), False),
-        ("seven go one way and three the other", scale * (apart + 0.2 * blob), True),
-        ("all directions but none in the middle", scale * torch.stack([angles.cos(), angles.sin()], 1), True),
+        ("one expert with an unsteady hand", large * (blob + torch.tensor([0.5, 0.2])), False),
+        ("seven go one way and three the other, in small units", small * (apart + 0.2 * blob), True),
+        ("all directions but none in the middle", large * ring, True),
         ("the right-goers, close to the goal", torch.from_numpy(walks.actions[late[walks.mode == "right"]]), False),
     ]
     order = torch.randperm(len(cases), generator=generator).tolist()

@@ -11,22 +11,22 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from dilviz.course.bugs import BUGS
-from dilviz.course.check import Case, NotYet, Wrong, call, compare, exercise, fresh
+from dilviz.course.check import Case, Wrong, call, compare, exercise, fresh, one_of
+from dilviz.course.pads import AskingPad
 from dilviz.diffusion import NoiseSchedule
 from dilviz.show.base import rounded
-from dilviz.show.pad import DrawingPad, disc, dots
+from dilviz.show.pad import disc, dots
 from dilviz.show.variance import VarianceExplorer
 
 # --- predict ---------------------------------------------------------------------------------------------------------
 MARKED = np.array([[-0.8, 0.0], [0.8, 0.0], [0.0, 0.9]])
-LEVELS = (0.49, 0.09, 0.25)  # of alpha_bar: another one after each try, for the truth has been seen
 CLOSE = 0.12
 
 
-class PredictionPad(DrawingPad):
+class PredictionPad(AskingPad):
     """A pad with three marked places: where is the middle of each one's cloud?"""
 
-    revealed = 0  # how many truths this kernel has shown; a new pad does not ask for one of them again
+    questions = (0.49, 0.09, 0.25)  # levels of alpha_bar
 
     def __init__(self) -> None:
         super().__init__(
@@ -35,13 +35,15 @@ class PredictionPad(DrawingPad):
             x_range=[-1.5, 1.5],
             y_range=[-1.5, 1.5],
         )
-        self.judged: list = []
-        self.ask()
 
-    def ask(self) -> None:
-        """Ask for a noise level whose truth has not been shown yet."""
-        self.alpha_bar = LEVELS[PredictionPad.revealed % len(LEVELS)]
-        self.x_label = f"ᾱ = {self.alpha_bar}"
+    def pose(self, question: float) -> None:
+        """Ask at a noise level.
+
+        Args:
+            question: an alpha_bar.
+        """
+        self.alpha_bar = question
+        self.x_label = f"ᾱ = {question}"
         self.label = f"Where is the middle of each cloud when {self.x_label}? Drop three points."
 
 
@@ -68,22 +70,15 @@ def judge_prediction(pad: Any) -> str:
         NotYet: another number of points.
         Wrong: too far off, or no pad.
     """
-    if not isinstance(pad, PredictionPad):
-        raise Wrong(f"this check reads the pad, but got {type(pad).__name__}; run the cell above it again.")
+    pad = PredictionPad.judged(pad, len(MARKED))
     guessed, alpha_bar = pad.predicted(), pad.alpha_bar
-    if len(guessed) != len(MARKED):
-        raise NotYet(f"{len(MARKED)} points are asked for and {len(guessed)} are on the pad; then run this cell again.")
-    if pad.points == pad.judged:
-        raise NotYet(f"these points were judged already; clear the pad and try with {pad.x_label}.")
     means = np.sqrt(alpha_bar) * MARKED
     gaps, order = _gaps(guessed, means)
     said = f"distances {', '.join(rounded(gap) for gap in gaps)}"
     pad.reveal(dots("expert", means[order].tolist()), dots("noise", _clouds(means, alpha_bar)), join=True, caption=said)
     if gaps.max() <= CLOSE:
         return f"{said}. The middle of a cloud is √ᾱ times its place: the data shrinks while the noise grows."
-    pad.judged = pad.points
-    PredictionPad.revealed += 1
-    pad.ask()
+    pad.ask_again()
     again = f"The truth lies over your points now. Clear the pad and try again, with {pad.x_label}."
     for factor, mistake in (
         (1.0, "you left them where the data is, but the data shrinks"),
@@ -218,13 +213,9 @@ def judge_suspect(answer: Any) -> str:
         NotYet: no name so far.
         Wrong: another name.
     """
-    if answer is None or answer is ... or answer == "":
-        raise NotYet("write the suspect's name as soon as the picture has convinced you.")
-    answer = "_".join(str(answer).lower().split())
-    if answer not in LINEUP:
-        raise Wrong(f"{answer!r} is not among the suspects: {', '.join(LINEUP)}.")
-    explorer = mystery_explorer()
+    answer = one_of(LINEUP, answer)
     if answer != MYSTERY:
+        explorer = mystery_explorer()
         explorer.assign(bug=answer)
         gap = np.abs(explorer.data.measured - explorer.data.mystery)
         t = int(gap.argmax())
