@@ -32,6 +32,7 @@ TABLES = {
     "fork_learners": [
         {"policy": "diffusion", "steps": 8_000},
         *({"policy": p, "steps": s} for p in ("cloning", "cloning-onestep") for s in (8_000, 16_000)),
+        {"policy": "cloning-onestep", "steps": 64_000},
     ],
     "fork_prediction_types": [
         {"policy": "diffusion", "prediction_type": p} for p in ("sample", "v_prediction", "epsilon")
@@ -46,9 +47,10 @@ def trained(task, policy, seed=0, **changes):
     return folder, train(task, policy, str(folder), seed=seed, resume=True, checkpoint_every=5000, **changes)
 
 
-def kept(report):
-    """What of a report belongs into a file: no single episode, no place, no time of this machine but the CPU's."""
-    return {name: value for name, value in report.items() if name not in ("episodes", "checkpoint", "device")}
+def kept(report, *dropped):
+    """What of a report belongs into a file: no single episode, no place, nothing of how the run went."""
+    dropped = ("episodes", "checkpoint", "device", "resumed_from", *dropped)
+    return {name: value for name, value in report.items() if name not in dropped}
 
 
 def write_json(path, content):
@@ -84,7 +86,9 @@ def write_table(name, variants, seeds=range(5000, 6000)):
         for seed in SEEDS:
             folder, made = trained("fork", seed=seed, **variant)
             report = kept(evaluate(str(folder), list(seeds)))
-            rows.append(variant | kept(made) | {n: report[n] for n in ("n", "successes", "success_rate", "modes")})
+            rows.append(
+                variant | kept(made, "cpu_s") | {n: report[n] for n in ("n", "successes", "success_rate", "modes")}
+            )
             print(name, variant, f"seed {seed}: {report['success_rate']:.1%}", flush=True)
     command = f"make assets ARGS=results; evaluated on seeds {seeds[0]}:{seeds[-1] + 1}"
     write_json(ASSETS / "results" / f"{name}.json", {"command": command, "rows": rows})
