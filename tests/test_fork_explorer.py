@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from dilviz.assets import asset
 from dilviz.course import results
 from dilviz.course.bugs import BUGS
 from dilviz.course.checkup import DoctorPanel
@@ -158,3 +159,15 @@ def test_a_look_into_the_walker_draws_nothing_from_the_global_generator(policies
     before = torch.random.get_rng_state()
     at(policies, seed=50)
     assert torch.equal(before, torch.random.get_rng_state())
+
+
+def rates(policy, steps):
+    rows = json.loads(asset("results", "fork_learners.json").read_text())["rows"]
+    return [row["success_rate"] for row in rows if (row["policy"], row["steps"]) == (policy, steps)]
+
+
+def test_what_lesson_00_says_of_its_table_stands_in_the_table():
+    assert len(rates("diffusion", 8_000)) == 5 and min(rates("diffusion", 8_000)) >= 0.97
+    assert max(rates("cloning", 8_000) + rates("cloning", 16_000)) <= 0.1
+    assert min(rates("cloning-onestep", 64_000)) > 0.5 > max(rates("cloning-onestep", 8_000))
+    assert max(rates("cloning-onestep", 64_000)) < min(rates("diffusion", 8_000))
