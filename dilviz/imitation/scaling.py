@@ -34,9 +34,9 @@ class MinMax:
         return cls(flat.amin(0), flat.amax(0))
 
     @property
-    def _half_range(self) -> Tensor:
-        half = (self.high - self.low) / 2
-        return torch.where(half > 0, half, torch.ones_like(half))
+    def _range(self) -> Tensor:
+        spread = self.high - self.low
+        return torch.where(spread > 0, spread, 2 * torch.ones_like(spread))
 
     def scale(self, values: Tensor) -> Tensor:
         """To [-1, 1].
@@ -47,7 +47,8 @@ class MinMax:
         Returns:
             The same shape; beyond [-1, 1] where values lie beyond what was seen.
         """
-        return (values - (self.high + self.low) / 2) / self._half_range
+        # From the low end: its neighbours differ by little, and a middle would be rounded away from both ends.
+        return 2 * ((values - self.low) / self._range) - (self.high > self.low).to(values.dtype)
 
     def unscale(self, scaled: Tensor) -> Tensor:
         """Back to the data's units; the inverse of `scale`.
@@ -58,8 +59,7 @@ class MinMax:
         Returns:
             The same shape.
         """
-        constant = self.high == self.low
-        return torch.where(constant, self.low, scaled * self._half_range + (self.high + self.low) / 2)
+        return torch.where(self.high > self.low, self.low + (scaled + 1) / 2 * self._range, self.low)
 
     def to(self, device: torch.device) -> MinMax:
         """The same scale on a device.
