@@ -60,6 +60,7 @@ def strip(notebook):
         if cell.cell_type == "code" and cell.source.strip():
             count += 1
             cell.execution_count = count
+            cell.metadata["jupyter"] = {"outputs_hidden": True}  # or it answers what the learner is to predict
             cell.outputs = [output for output in map(text_alone, cell.outputs) if output]
             for output in cell.outputs:
                 if output.output_type == "execute_result":

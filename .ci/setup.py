@@ -31,7 +31,7 @@ make test     run every test                      ARGS="tests/test_setup.py -x"
 make lint     ruff and mypy
 make lessons  execute every lesson and write its outputs
 make stills   draw the pictures of the lessons and of the README
-make assets   train the policies that ship with the course, and measure its tables (half an hour)
+make assets   train the policies that ship with the course, and measure its tables (an hour)
 PYTHON=/path/to/python picks the Python (3.11 to 3.13), TORCH=auto|cpu|cuda PyTorch's build."""
 
 CAUSES = (

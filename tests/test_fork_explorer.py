@@ -74,7 +74,7 @@ def test_one_step_of_denoising_is_drawn_as_one(policies):
 def test_the_explorer_says_what_it_shows_and_restores_itself():
     explorer = ForkExplorer()
     text = repr(explorer)
-    assert "24 seeds of the diffusion policy" in text and "Cloning runs into the tree" in text
+    assert "24 walkers of the diffusion policy, seeds 3 to 26" in text and "Cloning runs into the tree" in text
     explorer.assign(time=40, seed=11, start=0.47, steps=3)
     assert repr(explorer) != text
     explorer.reset()
@@ -134,7 +134,7 @@ def test_a_table_is_printed_from_its_file(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("DILVIZ_ASSETS", str(tmp_path))
     results.table("toy", "policy")
     lines = capsys.readouterr().out.splitlines()
-    assert lines[1].split() == ["a", "50.0%", "25.0%", "75.0%"] and lines[2].split() == ["b", "100.0%", "100.0%"]
+    assert lines[1].split() == ["a", "50.0", "25.0", "75.0"] and lines[2].split() == ["b", "100.0", "100.0"]
     assert lines[-1] == "(50 episodes each; make toys)"
 
 

@@ -20,15 +20,15 @@ AT = "from dilviz.course.lesson_01 import MARKED\npad = prediction_pad()\n"
 WRONG = {
     "00.predict": [
         (PAD_00 + "pad.strokes = [[[pad.start, 0.07], [0.15, 0.5], [0.5, 0.93]]]", "that is how the experts walk"),
-        ("", "this was judged already"),
+        ("", "the truth is on the pad"),
         (PAD_00 + "pad.strokes = [[[pad.start, 0.07], [0.5, 0.93]]]", "nobody walks through the tree"),
-        (PAD_00 + "pad.strokes = [[[pad.start, 0.07], [pad.start, 0.1]]]", "it ends at x = "),
-        (PAD_00 + "pad.strokes = [[[pad.start, 0.07], [0.2, 0.2]]]", "it ends at x = "),
+        (PAD_00 + "pad.strokes = [[[pad.start, 0.07], [pad.start, 0.1]]]", "your stroke stops before"),
+        (PAD_00 + "pad.strokes = [[[pad.start, 0.07], [0.1, 0.3]]]", "it ends at x = "),
         # The truth that has just been shown, on a new pad.
         (
             PAD_00 + "shown = pad.start; pad.strokes = [[[shown, 0.07], [0.9, 0.9]]]; check('00.predict', pad); "
             "pad = walk_pad(); pad.strokes = [[[shown, 0.07], [0.9, 0.5], [0.9, 0.9]]]",
-            "Clear the pad",
+            "ress Clear",
         ),
         (PAD_00 + "pad.strokes = [[[pad.start, 0.07], [pad.start, 0.071]]]", "that is a dot"),
         (PAD_00 + "pad.strokes = [[[0.5, 0.07], [0.5, 0.2]], [[0.1, 0.1], [0.2, 0.2]]]", "2 are on the pad"),
@@ -67,7 +67,7 @@ WRONG = {
     ],
     "01.predict": [
         (AT + "pad.points = MARKED.tolist()", "you left them where the data is"),
-        ("", "this was judged already"),
+        ("", "the truth is on the pad"),
         (AT + "pad.points = (pad.alpha_bar * MARKED).tolist()", "you shrank by ᾱ"),
         (AT + "pad.points = ((1 - pad.alpha_bar) ** 0.5 * MARKED).tolist()", "the noise's factor"),
         (AT + "pad.points = (0 * MARKED).tolist()", "all three went to the middle"),
@@ -76,12 +76,12 @@ WRONG = {
         (
             AT + "shown = pad.alpha_bar; pad.points = MARKED.tolist(); check('01.predict', pad); "
             "pad.points = (shown ** 0.5 * MARKED).tolist()",
-            "Clear the pad",
+            "ress Clear",
         ),
         (
             AT + "shown = pad.alpha_bar; pad.points = MARKED.tolist(); check('01.predict', pad); "
             "pad = prediction_pad(); pad.points = (shown ** 0.5 * MARKED).tolist()",
-            "Clear the pad",
+            "ress Clear",
         ),
         ("pad = prediction_pad(); pad.points = [[0.4, 0]]", "1 are on the pad"),
         ("pad.points = []", "0 are on the pad"),

@@ -127,3 +127,9 @@ def test_nothing_of_the_machine_is_in_the_file(path):
     text = json.dumps(json.loads(path.read_text()))
     assert str(ROOT) not in text
     assert not re.search(r"/tmp/|/home/|/root/|/Users/|\\Users\\", text)
+
+
+@each_lesson
+def test_outputs_are_folded_until_the_learner_runs_their_cell(path):
+    for cell in code(read(path)):
+        assert cell.metadata["jupyter"] == {"outputs_hidden": True}

@@ -26,7 +26,7 @@ CLOSE = 0.06
 class WalkPad(AskingPad):
     """A pad with the fork on it: where does the cloned agent walk?"""
 
-    questions = (0.5, 0.47, 0.53)  # x of the start
+    questions = (0.46, 0.54, 0.5)  # x of the start
 
     def __init__(self) -> None:
         super().__init__(mode="strokes", x_range=[0.05, 0.95], y_range=[0.0, 1.0], height=420, width=420)
@@ -77,12 +77,12 @@ def judge_walk(pad: Any) -> str:
         raise NotYet("that is a dot; draw a line from the orange mark to where the walk ends.")
     walk = walks_from(shipped("fork", "cloning"), pad.start, [0]).path(0)
     gap = float(np.linalg.norm(resampled(drawn) - resampled(walk), axis=1).mean())
-    said = f"mean distance {rounded(gap)}"
+    said = f"mean distance {rounded(gap)} (yours has the longer dashes)"
     pad.reveal(path("cloning", walk.tolist()), caption=said)
     if gap <= CLOSE:
-        return f"{said}. Half of the experts went left, half right; their average goes straight on, into the tree."
+        return f"{said}. It leans a little to the side where it stands, too little and too late: into the tree."
     pad.ask_again()
-    again = f"The truth lies over your stroke now. Clear the pad and try again, from x = {pad.start}."
+    again = "The truth lies over your stroke now. Press Clear: the next start is another one."
     raise Wrong(f"{_misjudged(drawn, walk)} ({said}; {CLOSE} is close enough). {again}")
 
 
@@ -94,6 +94,8 @@ def _misjudged(drawn: np.ndarray, walk: np.ndarray) -> str:
         return "that is how the experts walk, and the policy that samples; cloning gives the average of both ways"
     if past.any():
         return "straight on is right, but nobody walks through the tree: the walk ends where it begins"
+    if drawn[-1, 1] < 0.2:
+        return "your stroke stops before the tree, but the agent goes on"
     return f"it ends at x = {rounded(walk[-1, 0])}, y = {rounded(walk[-1, 1])}"
 
 

@@ -79,7 +79,7 @@ def judge_prediction(pad: Any) -> str:
     if gaps.max() <= CLOSE:
         return f"{said}. The middle of a cloud is √ᾱ times its place: the data shrinks while the noise grows."
     pad.ask_again()
-    again = f"The truth lies over your points now. Clear the pad and try again, with {pad.x_label}."
+    again = "The truth lies over your points now. Press Clear: the next noise level is another one."
     for factor, mistake in (
         (1.0, "you left them where the data is, but the data shrinks"),
         (alpha_bar, "you shrank by ᾱ; look at the curve of √ᾱ again"),

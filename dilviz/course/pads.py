@@ -23,8 +23,9 @@ class AskingPad(DrawingPad):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self._judged: list = []
+        self._answered = False  # the truth lies over the drawing, until that is cleared
         self.ask()
+        self.observe(self._cleared, ["points", "strokes"])
 
     def pose(self, question: Any) -> None:
         """Put a question: set label, background, what the judge needs.
@@ -44,10 +45,14 @@ class AskingPad(DrawingPad):
         return self.strokes if self.mode == "strokes" else self.points
 
     def ask_again(self) -> None:
-        """The truth lies over the drawing now: from here on another question counts."""
-        self._judged = self.drawing
+        """The truth lies over the drawing now: as soon as that is cleared, another question is posed."""
+        self._answered = True
         self._shown[type(self).__name__] += 1
-        self.ask()
+
+    def _cleared(self, _change: Any) -> None:
+        if self._answered and not self.drawing:
+            self._answered = False
+            self.ask()
 
     @classmethod
     def judged(cls, pad: Any, awaited: int) -> AskingPad:
@@ -62,14 +67,14 @@ class AskingPad(DrawingPad):
 
         Raises:
             Wrong: it is no such pad.
-            NotYet: it holds another number of points or strokes, or those that were judged already.
+            NotYet: it holds another number of points or strokes, or the truth is on it.
         """
         if not isinstance(pad, cls):
             raise Wrong(f"this check reads the pad, but got {type(pad).__name__}; run the cell above it again.")
+        if pad._answered:
+            raise NotYet("the truth is on the pad; press Clear, and you get another question.")
         noun = "stroke" if pad.mode == "strokes" else "point"
         asked = f"one {noun} is" if awaited == 1 else f"{awaited} {noun}s are"
         if len(pad.drawing) != awaited:
             raise NotYet(f"{asked} asked for and {len(pad.drawing)} are on the pad; then run this cell again.")
-        if pad.drawing == pad._judged:
-            raise NotYet(f"this was judged already; clear the pad and answer the new question: {pad.label}")
         return pad

@@ -24,11 +24,11 @@ def table(name: str, *columns: str) -> None:
         variants.setdefault(tuple(row[column] for column in columns), []).append(row)
     names = [[*map(str, variant)] for variant in variants]
     widths = [max(len(row[k]) for row in [*names, list(columns)]) for k in range(len(columns))]
-    print("  ".join([*map(str.ljust, columns, widths), " mean", "  each training seed"]))
+    print(" ".join([*map(str.ljust, columns, widths), " mean", " each training seed, %"]))
     for variant, rows in zip(names, variants.values(), strict=True):
         rates = [row["success_rate"] for row in rows]
-        each = " ".join(f"{rate:6.1%}" for rate in rates)
-        print("  ".join([*map(str.ljust, variant, widths), f"{sum(rates) / len(rates):6.1%}", each]))
+        each = "".join(f"{100 * rate:6.1f}" for rate in rates)
+        print(" ".join([*map(str.ljust, variant, widths), f"{100 * sum(rates) / len(rates):5.1f}", each]))
     print(f"({content['rows'][0]['n']} episodes each; {content['command']})")
 
 

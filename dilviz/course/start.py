@@ -18,7 +18,9 @@ from dilviz.errors import InputError
 LESSONS = {"00": "lesson_00", "01": "lesson_01"}
 
 # A still stands where no widget can show; where this one shows, the live picture follows.
-NO_STILLS = "<style>.jp-RenderedMarkdown img[src*='stills/'] {display: none}</style>"
+# Lines of text break between words, not within.
+STYLE = """<style>.jp-RenderedMarkdown img[src*='stills/'] {display: none}
+.jp-RenderedText pre {word-break: normal; overflow-wrap: anywhere}</style>"""
 
 
 class Progress(ipywidgets.HTML):
@@ -65,7 +67,7 @@ def start(lesson: str) -> None:
     # Small networks lose by a second thread, and one thread gives the same numbers on every run.
     torch.set_num_threads(1)
     importlib.import_module(f"dilviz.course.{LESSONS[lesson]}")
-    display(Progress(lesson, f"<br>torch {torch.__version__} on {resolve_device()}, one thread{NO_STILLS}"))
+    display(Progress(lesson, f"<br>torch {torch.__version__} on {resolve_device()}, one thread{STYLE}"))
     if lesson == min(LESSONS):
         display(DoctorPanel())
 

@@ -144,7 +144,7 @@ def fork_figure(data: ForkData) -> go.Figure:
     x = np.append(np.tile(np.append(data.noise, np.nan), WALKERS), np.nan)
     thin = {"line_width": 1, "line_dash": "solid"}
     traces = [
-        theme.paths("diffusion", data.walks[1:], "other seeds", opacity=0.5, line_width=1.2),
+        theme.paths("diffusion", data.walks[1:], "other seeds", opacity=0.7, line_width=1),
         theme.paths("cloning", [data.cloned], "cloning", line_width=3),
         _end(data),
         theme.paths("noise", data.history, "on the way", opacity=0.45, **thin),
@@ -158,8 +158,9 @@ def fork_figure(data: ForkData) -> go.Figure:
         ),
         theme.line("diffusion", data.noise, data.sideways[:, 0], line_width=3, **right),
         theme.points(role, np.full(WALKERS, data.noise[data.stage]), data.sideways[data.stage], "now", size=7, **right),
-        theme.line("cloning", [0, 1], [data.cloned_sideways] * 2, "cloning", at=0, **right).update(
-            textposition="bottom right"
+        theme.line("cloning", [0, 1], [data.cloned_sideways] * 2, **right),
+        go.Scatter(x=[0.02], y=[data.cloned_sideways - 0.022], text=["cloning"], mode="text").update(
+            textposition="middle right", **right
         ),
     ]
     return go.Figure(traces, _layout())
@@ -194,7 +195,7 @@ def _layout() -> go.Layout:
     layout.xaxis.update(domain=[0, 0.56], showticklabels=False, showgrid=False)
     layout.yaxis.update(showticklabels=False, showgrid=False)
     free = {"zeroline": False, "fixedrange": True, "gridcolor": theme.GRID}
-    words = "noise left (undone from right to left)"
+    words = "noise remaining (undone from right to left)"
     layout.xaxis2 = free | {"domain": [0.68, 1], "anchor": "y2", "range": (-0.04, 1.04), "title": words}
     sides = {"tickvals": [-0.15, 0, 0.15], "ticktext": ["left", "ahead", "right"], "title": "where the chunk ends"}
     layout.yaxis2 = free | {"anchor": "x2", "range": (-0.22, 0.22), "domain": [0.1, 0.9]} | sides
@@ -215,9 +216,10 @@ def describe_fork(data: ForkData) -> str:
     left, right = data.outcomes.count("left"), data.outcomes.count("right")
     lost = WALKERS - left - right
     return (
-        f"From this start {WALKERS} seeds of the diffusion policy: {left} pass left, {right} right, {lost} fail. "
+        f"{WALKERS} walkers of the diffusion policy, seeds {data.seed} to {data.seed + WALKERS - 1}: "
+        f"{left} pass left, {right} right, {lost} fail. "
         f"Cloning {'arrives' if data.cloned_ok else 'runs into the tree'}. "
-        f"Seed {data.seed}, look {data.look + 1}: {data.stage} of {len(data.noise) - 1} denoising steps done."
+        f"Seed {data.seed} at its look {data.look + 1}: {data.stage} of {len(data.noise) - 1} denoising steps done."
     )
 
 
@@ -234,7 +236,7 @@ class ForkExplorer(Explorer):
         self,
         policies: tuple[DiffusionPolicy, CloningPolicy] | None = None,
         seed: int = 3,
-        time: int = 6,
+        time: int = 0,
     ) -> None:
         diffusion, cloning = policies or fork_policies()
 
@@ -247,7 +249,7 @@ class ForkExplorer(Explorer):
             "start": ipywidgets.FloatSlider(min=0.45, max=0.55, step=0.01, value=0.5, description="start at x ="),
             "steps": ipywidgets.IntSlider(min=1, max=20, value=10, description="denoising steps"),
         }
-        super().__init__(controls, compute, fork_figure, describe_fork, play="time", reset=True)
+        super().__init__(controls, compute, fork_figure, describe_fork, play="time", interval=140, reset=True)
 
 
 def fork_film() -> list[go.Figure]:
