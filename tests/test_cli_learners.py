@@ -98,3 +98,12 @@ def test_500_episodes_are_an_evaluation_and_the_same_alone(capsys):
     together = dilviz("evaluate fork:diffusion --seeds 9000:9020 --json", capsys)["episodes"]
     alone = [dilviz(f"evaluate fork:diffusion --seeds {seed} --json", capsys)["episodes"][0] for seed in (9003, 9017)]
     assert [together[3]["mode"], together[17]["mode"]] == [one["mode"] for one in alone]
+
+
+def test_what_is_reported_is_the_mean_and_options_count(capsys):
+    command = "evaluate fork:diffusion --seeds 400:420 --json"
+    found = dilviz(command, capsys)
+    assert found["return_mean"] == pytest.approx(sum(e["return"] for e in found["episodes"]) / 20)
+    often = dilviz(f"{command} --action-horizon 1", capsys)
+    assert [e["length"] for e in often["episodes"]] != [e["length"] for e in found["episodes"]]
+    assert 0 < found["latency_ms"]["p50"] <= found["latency_ms"]["p95"]

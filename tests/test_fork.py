@@ -11,7 +11,18 @@ from gymnasium.utils.env_checker import check_env
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dilviz.envs.fork import FORK, MAX_STEP, MAX_STEPS, MOVING, MOVING_SPREAD, ForkExpert, drawn, move, side_of
+from dilviz.envs.fork import (
+    FORK,
+    MAX_STEP,
+    MAX_STEPS,
+    MOVING,
+    MOVING_SPREAD,
+    ForkExpert,
+    drawn,
+    move,
+    scene_with,
+    side_of,
+)  # fmt: skip
 from dilviz.envs.fork_env import ForkVectorEnv
 from dilviz.errors import InputError
 from dilviz.imitation import rollout
@@ -84,13 +95,15 @@ def test_one_agent_and_many_are_the_same_world(env_id):
 
 
 def test_an_agent_that_is_done_waits_for_its_own_reset():
-    env = ForkVectorEnv(2)
+    env = ForkVectorEnv(2, moving=True)
     env.reset(seed=3)
     for _ in range(5):
         before = env.step(np.tile([0.0, 1.0], (2, 1)))[0]
     seen, _ = env.reset(seed=[9, 9], options={"reset_mask": np.array([True, False])})
-    assert seen[0, 1] < 0.13 and np.array_equal(seen[1], before[1])
-    assert env.steps.tolist() == [0, 5]
+    assert seen[0, 1] < 0.13 and not np.array_equal(seen[0, 2:], before[0, 2:])
+    assert np.array_equal(seen[1], before[1])  # the place and the scene
+    assert np.array_equal(env.step(np.zeros((2, 2)))[0][1, 2:], before[1, 2:])
+    assert env.steps.tolist() == [1, 6]
 
 
 def test_the_scene_can_be_chosen_and_nonsense_is_named():
@@ -128,6 +141,30 @@ def test_what_moves_stays_in_the_square_and_leaves_room(seed):
     assert (features > 0).all() and (features < 1).all()
     for free in (scene.goal, scene.start):
         assert np.linalg.norm(free - scene.tree) > scene.radius + 0.06
+
+
+def test_the_expert_squeezes_between_a_tree_and_the_wall():
+    scene = {"tree": (0.31, 0.5), "radius": 0.2}
+    task = replace(TASKS["fork"], options=scene, expert=lambda: ForkExpert(scene_with(FORK, **scene)))
+    walks = rollout(task.expert(), task, range(600))
+    left = walks.observations[walks.starts + 6, 0] < walks.observations[walks.starts, 0]
+    assert walks.success[left].mean() > 0.985 and left.sum() > 200
+
+
+class Idler:
+    """Stands still."""
+
+    obs_horizon = 1
+
+    def act(self, observations, generator=None):
+        return torch.zeros(len(observations), 7, 2)
+
+
+def test_who_stands_still_is_stopped_by_the_clock():
+    walks = rollout(Idler(), TASKS["fork"], range(3))
+    assert walks.lengths.tolist() == [MAX_STEPS] * 3
+    assert not walks.terminated.any() and not walks.success.any()
+    assert TASKS["fork"].demonstrations(3).terminated.all()
 
 
 def test_the_sides_are_as_one_sees_them():

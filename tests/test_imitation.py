@@ -89,6 +89,19 @@ def test_every_step_of_every_episode_begins_some_chunk(lengths, obs_horizon, act
     assert (windows.rows >= starts[owner][:, None]).all() and (windows.rows < ends[owner][:, None]).all()
 
 
+def test_both_ends_of_an_episode_are_repeated_as_often_as_the_horizons_need():
+    windows = Windows(episodes([10]), obs_horizon=3, pred_horizon=7, action_horizon=4)
+    first, last = windows.rows[0].tolist(), windows.rows[-1].tolist()
+    assert first == [0, 0, 0, 1, 2, 3, 4]  # obs_horizon - 1 times before
+    assert last == [6, 7, 8, 9, 9, 9, 9]  # action_horizon - 1 times after
+    assert Windows(episodes([2]), 1, 5, 1).rows.tolist() == [[0, 1, 1, 1, 1]]  # shorter than a window: padded
+
+
+def test_a_landing_counts_from_200_on():
+    judge, nothing = get_task("lander").judge, np.zeros((3, 8))
+    assert [judge(nothing, nothing, np.array([total])) for total in (199.9, 200.0)] == [(False, ""), (True, "")]
+
+
 def test_a_prediction_shorter_than_what_is_executed_is_named():
     with pytest.raises(InputError, match=r"pred_horizon is 4, but obs_horizon - 1 \+ action_horizon is 5"):
         Windows(episodes([9]), 2, 4, 4)

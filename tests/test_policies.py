@@ -115,6 +115,34 @@ def test_a_warm_start_remembers_each_walker_and_forgets_at_the_end(fork_policy):
     assert together.success.mean() > 0.7
 
 
+def test_a_warm_start_begins_with_what_is_left_of_the_last_chunk(monkeypatch):
+    policy, given = toy_policy().use("ddim", 5, warm_start=0.5), []  # 6 actions, of which 3 are done
+    sample = policy.sample
+    monkeypatch.setattr(policy, "sample", lambda cond, g, near: given.append(near) or sample(cond, g, near))
+    memory = [{}, {}]
+    policy.act(torch.randn(2, 2, 8), None, memory)
+    chunk = torch.stack([row["chunk"] for row in memory])
+    policy.act(torch.randn(2, 2, 8), None, memory)
+    assert given[0] is None
+    assert torch.equal(given[1][:, :3], chunk[:, 3:])
+    assert torch.equal(given[1][:, 3:], chunk[:, -1:].expand(-1, 3, -1))
+
+
+def test_options_of_the_sampler_reach_it():
+    policy, seen = toy_policy(), torch.randn(3, 2, 8)
+    plain = policy.use("ddim", 5).act(seen, torch.Generator().manual_seed(0))
+    noisy = policy.use("ddim", 5, eta=1.0).act(seen, torch.Generator().manual_seed(0))
+    assert not torch.allclose(plain, noisy)
+
+
+def test_a_cloned_policy_knows_how_far_it_sees_ahead():
+    windows = Windows(episodes([9, 7]), 2, 6, 3)
+    policy, _ = train_cloning(windows, action_horizon=3, width=8, depth=1, steps=1, device="cpu")
+    assert policy.pred_horizon == 6
+    policy.action_horizon = 5
+    assert policy.act(torch.randn(1, 2, 3)).shape == (1, 5, 2)
+
+
 def test_a_warm_start_out_of_range_is_named():
     with pytest.raises(InputError, match=r"warm_start is 1\.5; give a number from 0 to 1"):
         toy_policy().use("ddim", 5, warm_start=1.5)
