@@ -22,6 +22,7 @@ from dilviz.imitation.rollout import Environments, Policy, rollout
 
 # The first seed of demonstrations: no evaluation may meet a start that was trained on.
 FIRST = 2**31
+MOST_TRIES = 20  # for each demonstration: an expert that hardly ever succeeds is no expert
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,7 @@ class Task:
             That many episodes, in the order of their seeds.
 
         Raises:
-            InputError: a count below 1.
+            InputError: a count below 1, or an expert that hardly ever succeeds.
             MissingExtra: a package is not installed.
         """
         if count < 1:
@@ -138,6 +139,11 @@ class Task:
             if missing <= 0:
                 chosen = np.concatenate([there[:share] for share, there in zip(shares, found, strict=True)])
                 return tried.only(np.sort(chosen))
+            if len(tried) > MOST_TRIES * count:
+                raise InputError(
+                    f"the expert of {self.name} has succeeded in {int(tried.success.sum())} of {len(tried)} episodes; "
+                    "give it a scene in which it can, or ask for fewer demonstrations."
+                )
             first = FIRST + len(tried)
             more = rollout(expert, self, range(first, first + missing * len(modes)))
             tried = Episodes.joined([tried, more])

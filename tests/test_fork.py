@@ -182,6 +182,19 @@ def test_demonstrations_hold_half_of_each_side_and_successes_alone(count, left):
         assert (np.diff(walks.seeds) > 0).all()
 
 
+def test_an_expert_that_cannot_succeed_is_named_and_not_tried_for_ever():
+    walled = replace(TASKS["fork"], options={"goal": (0.5, 0.5)})  # within the tree
+    with pytest.raises(InputError, match="the expert of fork has succeeded in 0 of"):
+        walled.demonstrations(2)
+
+
+def test_an_action_that_is_no_number_is_named():
+    env = ForkVectorEnv(1)
+    env.reset(seed=0)
+    with pytest.raises(InputError, match=r"the action \[\[nan, 0.0\]\] has a value that is not finite"):
+        env.step(np.array([[np.nan, 0.0]]))
+
+
 def test_the_observation_is_the_position_and_nothing_else():
     walks = TASKS["fork"].demonstrations(4)
     after, _, _ = move(FORK, walks.observations, walks.actions)

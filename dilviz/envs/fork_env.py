@@ -98,8 +98,11 @@ class ForkEnv(gymnasium.Env):
         Returns:
             Observation, reward, whether it has crashed or arrived, False (Gymnasium's time limit says when time is
             up), and {"is_success"}.
+
+        Raises:
+            InputError: an action that is not finite.
         """
-        self.position, crashed, arrived = move(self.scene, self.position, np.asarray(action, np.float64))
+        self.position, crashed, arrived = move(self.scene, self.position, _plain(action))
         end = bool(crashed | arrived)
         info = {"is_success": bool(arrived)}
         return observed(self.scene, self.position, self.moving), float(arrived), end, False, info
@@ -169,13 +172,23 @@ class ForkVectorEnv(VectorEnv):
 
         Returns:
             Observations (B, obs_dim), rewards (B,), crashed or arrived (B,), cut off (B,), {"is_success": (B,)}.
+
+        Raises:
+            InputError: an action that is not finite.
         """
-        self.position, crashed, arrived = move(self.scene, self.position, np.asarray(actions, np.float64))
+        self.position, crashed, arrived = move(self.scene, self.position, _plain(actions))
         self.steps += 1
         end = crashed | arrived
         late = (self.steps >= self.max_episode_steps) & ~end
         seen = observed(self.scene, self.position, self.one.moving)
         return seen, arrived.astype(np.float64), end, late, {"is_success": arrived}
+
+
+def _plain(action: Any) -> np.ndarray:
+    numbers = np.asarray(action, np.float64)
+    if not np.isfinite(numbers).all():
+        raise InputError(f"the action {numbers.tolist()} has a value that is not finite; give numbers from -1 to 1.")
+    return numbers
 
 
 def observed(scene: Scene, position: np.ndarray, moving: bool) -> np.ndarray:
