@@ -6,6 +6,7 @@ ARGS="checkpoints" or ARGS="results" makes one of the two. Trainings lie in the 
 goes on where it stopped.
 """
 
+import hashlib
 import json
 import shutil
 import sys
@@ -23,7 +24,7 @@ from dilviz.imitation.learners import WEIGHTS
 from dilviz.tasks import TASKS
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
-WORK = data_folder() / "assets"
+PACKAGE = ASSETS.parent / "dilviz"
 SHIPPED = ("diffusion", "cloning")
 EVALUATION = {"fork": range(5000), "lander": range(300), "fork-moving": range(5000)}
 SEEDS = range(5)  # of training, for every comparison
@@ -39,11 +40,24 @@ TABLES = {
 }
 
 
+def work():
+    """The folder of trainings by this very code: other code trains anew."""
+    sources = sorted(p for part in ("diffusion", "imitation", "envs") for p in (PACKAGE / part).glob("*.py"))
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in [*sources, PACKAGE / "tasks.py"]))
+    return data_folder() / "assets" / digest.hexdigest()[:12]
+
+
 def trained(task, policy, seed=0, **changes):
     """Trains, or goes on, or finds it done; returns the folder and what `dilviz train` says."""
     words = [task, policy, f"seed{seed}", *(f"{name}{value}" for name, value in changes.items())]
-    folder = WORK / "-".join(words)
-    return folder, train(task, policy, str(folder), seed=seed, resume=True, checkpoint_every=5000, **changes)
+    folder = work() / "-".join(words)
+    report = folder / f"{WEIGHTS}.json"
+    if not report.exists():
+        made = train(task, policy, str(folder), seed=seed, resume=True, checkpoint_every=5000, **changes)
+        if made["resumed_from"] is not None:
+            made["cpu_s"] = None  # of the last part alone
+        write_whole(report, json.dumps(made).encode())
+    return folder, json.loads(report.read_bytes())
 
 
 def kept(report, *dropped):

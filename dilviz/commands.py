@@ -18,7 +18,7 @@ from dilviz.diffusion.recipe import check_number
 from dilviz.errors import InputError, MissingExtra
 from dilviz.imitation import Episodes, Windows
 from dilviz.imitation.episodes import check_horizons
-from dilviz.imitation.exchange import read_minari
+from dilviz.imitation.exchange import dataset_environment, read_minari
 from dilviz.imitation.learners import WEIGHTS, get_learner
 from dilviz.tasks import FOR_DATASETS, TASKS, Recipe, Task, get_task
 
@@ -117,7 +117,8 @@ def train(
             "params": sum(p.numel() for p in trained.network.parameters()),
             "loss": history.loss,
         }
-        trained.save(folder / WEIGHTS, done | ({"dataset": dataset} if dataset else {}))
+        origin = {"dataset": dataset, "environment": dataset_environment(dataset)} if dataset else {}
+        trained.save(folder / WEIGHTS, done | origin)
     times = {
         "cpu_s": round(time.process_time() - started, 2),
         "resumed_from": history.resumed_from,
@@ -141,18 +142,14 @@ def _recipe(policy: str, recipe: Recipe, changes: dict[str, Any]) -> Recipe:
 
 def _demonstrations(task: str | None, dataset: str | None, recipe: Recipe, demos: int | None) -> Episodes:
     """Recorded, or read; refused where every episode is shorter than a window, which would be padding for the most."""
-    if task is not None and recipe.pred_horizon <= get_task(task).max_steps:
-        return get_task(task).demonstrations(recipe.demos)
-    if dataset is None:
-        longest = get_task(str(task)).max_steps
-    else:
-        episodes = read_minari(dataset, demos)
-        longest = int(episodes.lengths.max())
-        if recipe.pred_horizon <= longest:
-            return episodes
-    raise InputError(
-        f"pred_horizon is {recipe.pred_horizon}; an episode of {task or dataset} has at most {longest} steps."
-    )
+    given = read_minari(dataset, demos) if dataset is not None else None
+    longest = get_task(str(task)).max_steps if given is None else int(given.lengths.max())
+    if recipe.pred_horizon > longest:
+        raise InputError(
+            f"pred_horizon is {recipe.pred_horizon}; an episode of {task or dataset} has at most {longest} steps: "
+            "take smaller horizons."
+        )
+    return get_task(str(task)).demonstrations(recipe.demos) if given is None else given
 
 
 def usable(name: str) -> Task:

@@ -6,6 +6,8 @@ import hashlib
 import json
 from pathlib import Path
 
+import gymnasium
+
 from dilviz.assets import asset
 from dilviz.commands import usable
 from dilviz.diffusion.checkpoint import check_writable, read_recipe, write_whole
@@ -13,7 +15,6 @@ from dilviz.errors import InputError
 from dilviz.imitation import DiffusionPolicy, Episodes, rollout
 from dilviz.imitation.chunks import ChunkPolicy
 from dilviz.imitation.episodes import check_horizons
-from dilviz.imitation.exchange import dataset_env_id
 from dilviz.imitation.intervals import bootstrap_mean, wilson
 from dilviz.imitation.learners import WEIGHTS, get_learner, load_policy
 from dilviz.imitation.rollout import Policy, latency_ms
@@ -50,8 +51,6 @@ def evaluate(
         InputError: no such policy, or options that it does not have.
         MissingExtra: the task needs a package that is not installed.
     """
-    if out is not None:
-        _check_out(Path(out))
     task, policy, about = _find(what)
     chosen = {
         "sampler": sampler,
@@ -60,6 +59,8 @@ def evaluate(
         "action_horizon": action_horizon,
     }
     _adjust(policy, {name: value for name, value in chosen.items() if value is not None}, what)
+    if out is not None:
+        _check_out(Path(out))
     episodes = rollout(policy, task, seeds)
     result = about | summary(task, episodes)
     result["latency_ms"] = dict(zip(("p50", "p95"), latency_ms(policy, episodes.observations[0]), strict=True))
@@ -76,13 +77,14 @@ def evaluate(
 
 def _check_out(path: Path) -> None:
     """An older result may be replaced; anything else may not."""
-    check_writable(path)
     try:
-        mine = not path.exists() or "success_rate" in json.loads(path.read_bytes())
+        found = json.loads(path.read_bytes()) if path.is_file() else None
     except (ValueError, OSError):
-        mine = False
-    if not mine:
+        found = None
+    mine = isinstance(found, dict) and {"success_rate", "episodes"} <= found.keys()
+    if path.exists() and not path.is_dir() and not mine:
         raise InputError(f"--out {path} is there already and is no result of evaluate; name another file.")
+    check_writable(path)
 
 
 def summary(task: Task, episodes: Episodes) -> dict:
@@ -114,6 +116,9 @@ def _find(what: str) -> tuple[Task, Policy, dict]:
         return task, task.expert(), {"task": name, "policy": "expert", "checkpoint_sha256": None, "train_seed": None}
     if kind in TASKS and name:
         get_learner(name)
+        there = sorted(folder.name for folder in asset("checkpoints").iterdir())
+        if f"{kind}-{name}" not in there:
+            raise InputError(f"no {what} comes with the course; there are {', '.join(there)}. Train one.")
         what = str(asset("checkpoints", f"{kind}-{name}"))
     path = Path(what) / WEIGHTS
     if not path.is_file():
@@ -139,17 +144,26 @@ def _find(what: str) -> tuple[Task, Policy, dict]:
 
 
 def _task_of(what: str, recipe: dict) -> Task:
-    """The task that a checkpoint was trained for; a data set's is the one with the environment that it names."""
+    """The task that a checkpoint was trained for; a data set's is the one of the world in which it was recorded."""
     if "dataset" not in recipe or recipe.get("task") in TASKS:
-        return usable(recipe.get("task", "of no name"))
-    env_id = dataset_env_id(recipe["dataset"])
+        return usable(str(recipe.get("task", "of no name")))
+    env_id, options = recipe.get("environment") or (None, {})
     for task in TASKS.values():
-        if task.env_id == env_id:
+        if env_id and _world(env_id, options) == _world(task.env_id, dict(task.options)):
             return usable(task.name)
     raise InputError(
-        f"{what} was trained on the data set {recipe['dataset']}, whose environment {env_id} is no task of dilviz; "
-        "load it with dilviz.imitation.learners.load_policy and let it act there."
+        f"{what} was trained on the data set {recipe['dataset']}, whose environment, {env_id} {options or ''}, is no "
+        "task of dilviz; load it with dilviz.imitation.learners.load_policy and let it act there."
     )
+
+
+def _world(env_id: str, options: dict) -> tuple:
+    """What an environment's name and options come to: two names may mean one world."""
+    try:
+        spec = gymnasium.spec(env_id)
+    except gymnasium.error.Error:
+        return (env_id, json.dumps(options, sort_keys=True))
+    return (str(spec.entry_point), json.dumps({**spec.kwargs, **options}, sort_keys=True))
 
 
 def _adjust(policy: Policy, chosen: dict, what: str) -> None:

@@ -27,7 +27,7 @@ MOST_TRIES = 20  # for each demonstration: an expert that hardly ever succeeds i
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a policy of a task is trained by default; every field is an option of `dilviz train`.
+    """How a policy of a task is trained by default; the first six fields are options of `dilviz train`.
 
     Args:
         demos: demonstrations, at least 1; 0 stands for all that a data set holds.
@@ -132,21 +132,24 @@ class Task:
             raise InputError(f"demos is {count}; give at least one demonstration.")
         modes = self.modes or ("",)
         shares = [count // len(modes) + (k < count % len(modes)) for k in range(len(modes))]
-        expert, tried = self.expert(), Episodes.joined([rollout(self.expert(), self, range(FIRST, FIRST + count))])
+        expert, wanted = self.expert(), count
+        tried: list[Episodes] = []
         while True:
-            found = [np.flatnonzero(tried.success & (tried.mode == mode)) for mode in modes]
-            missing = max(share - len(there) for share, there in zip(shares, found, strict=True))
-            if missing <= 0:
-                chosen = np.concatenate([there[:share] for share, there in zip(shares, found, strict=True)])
-                return tried.only(np.sort(chosen))
-            if len(tried) > MOST_TRIES * count:
+            first = FIRST + sum(len(episodes) for episodes in tried)
+            tried.append(rollout(expert, self, range(first, first + wanted)))
+            pool = Episodes.joined(tried)
+            found = {mode: np.flatnonzero(pool.success & (pool.mode == mode)) for mode in modes}
+            missing = {mode: share - len(found[mode]) for mode, share in zip(modes, shares, strict=True)}
+            mode = max(modes, key=lambda mode: missing[mode])
+            if missing[mode] <= 0:
+                chosen = [found[mode][:share] for mode, share in zip(modes, shares, strict=True)]
+                return pool.only(np.sort(np.concatenate(chosen)))
+            if len(pool) > MOST_TRIES * count:
                 raise InputError(
-                    f"the expert of {self.name} has succeeded in {int(tried.success.sum())} of {len(tried)} episodes; "
-                    "give it a scene in which it can, or ask for fewer demonstrations."
+                    f"the expert of {self.name} has succeeded{' ' + mode if mode else ''} in {len(found[mode])} of "
+                    f"{len(pool)} episodes, and {missing[mode]} more are wanted; give it a scene in which it can."
                 )
-            first = FIRST + len(tried)
-            more = rollout(expert, self, range(first, first + missing * len(modes)))
-            tried = Episodes.joined([tried, more])
+            wanted = missing[mode] * len(modes)
 
 
 def _lands(observations: np.ndarray, actions: np.ndarray, rewards: np.ndarray) -> tuple[bool, str]:

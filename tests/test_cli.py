@@ -108,6 +108,14 @@ BAD = {
     "train fork --pred-horizon 61 --out x": "an episode of fork has at most 60 steps",
     "evaluate fork:cloning --seeds 0:2 --eta 0.5": "fork:cloning is no diffusion policy, so it has no eta",
     "evaluate fork:cloning --seeds 0:2 --action-horizon 9": "pred_horizon is 8",
+    "evaluate nosuch --seeds 0:2 --out new/deep/r.json": "'nosuch' is no policy",
+    "evaluate expert:fork --seeds 0:2 --eta 1 --out new/r.json": "no diffusion policy",
+    "evaluate expert:fork --seeds 0:2 --out list": "is no result of evaluate",
+    "evaluate expert:fork --seeds 0:2 --out five": "is no result of evaluate",
+    "evaluate expert:fork --seeds 0:2 --out /dev/full": "is no result of evaluate",
+    "evaluate expert:fork --seeds 0:2 --out other": "cannot be written",
+    "evaluate fork:cloning-onestep --seeds 0:2": "no fork:cloning-onestep comes with the course; there are fork",
+    "train fork --policy cloning-onestep --obs-horizon 61 --out x": "take smaller horizons",
     "bench gpu": "bench 'gpu' is unknown",
     "lab --lesson 77": "lesson",
     "fly": "invalid choice: 'fly'",
@@ -118,6 +126,8 @@ BAD = {
 @pytest.mark.parametrize("arguments", BAD, ids=lambda a: a or "nothing")
 def test_bad_input_is_one_sentence_and_nothing_is_written(arguments, tmp_path, monkeypatch, capsys):
     (tmp_path / "file").write_text("mine")
+    (tmp_path / "list").write_text('["success_rate", "episodes"]')
+    (tmp_path / "five").write_text("5")
     (tmp_path / "other").mkdir()
     (tmp_path / "other/thesis.txt").write_text("mine")
     before = sorted(tmp_path.rglob("*"))

@@ -2,7 +2,11 @@
 
 import json
 
+import gymnasium
+import minari
+import numpy as np
 import pytest
+from minari.data_collector import EpisodeBuffer
 
 from dilviz.cli import main
 from dilviz.diffusion.checkpoint import read_checkpoint, read_recipe, write_checkpoint
@@ -61,6 +65,45 @@ def test_a_data_set_trains_a_policy_that_is_evaluated_on_its_environments_task(c
     assert dilviz("evaluate a --seeds 0:3 --json", capsys)["task"] == "fork"
 
 
+def record(env, dataset_id, episodes):
+    """A data set from elsewhere: nothing in it names a task of ours."""
+    buffers = []
+    for seed in range(episodes):
+        seen, actions, rewards, ends = [env.reset(seed=seed)[0]], [], [], []
+        while not ends or not (ends[-1][0] or ends[-1][1]):
+            actions.append(env.action_space.sample())
+            observed, reward, *end, _ = env.step(actions[-1])
+            seen.append(observed), rewards.append(reward), ends.append(end)
+        terminated, truncated = zip(*ends, strict=True)
+        buffers.append(
+            EpisodeBuffer(
+                observations=np.array(seen), actions=np.array(actions), rewards=rewards,
+                terminations=list(terminated), truncations=list(truncated),
+            )
+        )  # fmt: skip
+    minari.create_dataset_from_buffers(dataset_id, buffers, env=env)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # Minari asks for an author, an address and so on
+@pytest.mark.parametrize(
+    ("env_id", "options", "task"),
+    [
+        ("LunarLander-v3", {"continuous": True}, "lander"),  # the lander by its other name
+        ("dilviz/Fork-v0", {}, "fork"),
+        ("dilviz/Fork-v0", {"tree": [0.2, 0.5], "radius": 0.05}, None),  # another world
+    ],
+)
+def test_a_data_set_from_elsewhere_is_evaluated_in_its_own_world_or_not_at_all(env_id, options, task, capsys):
+    record(gymnasium.make(env_id, **options), "else/where-v0", 3)
+    dilviz("train --dataset else/where-v0 --out a --steps 3 --device cpu --json", capsys)
+    minari.delete_dataset("else/where-v0")  # the policy knows where it comes from
+    capsys.readouterr()  # Minari says so on stdout
+    if task:
+        assert dilviz("evaluate a --seeds 0:2 --json", capsys)["task"] == task
+    else:
+        assert "is no task of dilviz" in dilviz("evaluate a --seeds 0:2", capsys, status=2)
+
+
 def test_all_of_a_data_set_is_taken_where_no_number_is_given(capsys):
     write_minari(TASKS["fork"].demonstrations(5), "here/fork-v0", TASKS["fork"].env_id)
     command = "train --dataset here/fork-v0 --out a --steps 5 --device cpu --json"
@@ -94,7 +137,7 @@ def test_a_kind_that_nobody_knows_is_named(elsewhere, capsys):
     assert "'oracle'" in dilviz("evaluate mine --seeds 0:2", capsys, status=2)
 
 
-def test_500_episodes_are_an_evaluation_and_the_same_alone(capsys):
+def test_an_episode_of_many_is_the_same_alone(capsys):
     together = dilviz("evaluate fork:diffusion --seeds 9000:9020 --json", capsys)["episodes"]
     alone = [dilviz(f"evaluate fork:diffusion --seeds {seed} --json", capsys)["episodes"][0] for seed in (9003, 9017)]
     assert [together[3]["mode"], together[17]["mode"]] == [one["mode"] for one in alone]

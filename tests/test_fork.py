@@ -184,8 +184,42 @@ def test_demonstrations_hold_half_of_each_side_and_successes_alone(count, left):
 
 def test_an_expert_that_cannot_succeed_is_named_and_not_tried_for_ever():
     walled = replace(TASKS["fork"], options={"goal": (0.5, 0.5)})  # within the tree
-    with pytest.raises(InputError, match="the expert of fork has succeeded in 0 of"):
+    with pytest.raises(InputError, match="the expert of fork has succeeded left in 0 of"):
         walled.demonstrations(2)
+
+
+def test_the_way_that_is_missing_is_named():
+    one_sided = replace(TASKS["fork"], options={"tree": (0.1, 0.5), "radius": 0.3})  # a wall at its left
+    with pytest.raises(InputError, match=r"has succeeded left in \d of .* more are wanted"):
+        one_sided.demonstrations(4)
+
+
+def test_an_agent_that_is_done_stays_and_is_not_paid_again():
+    env = ForkVectorEnv(2, start=(0.5, 0.2), exact=True)
+    env.reset(seed=0)
+    paid = [env.step(np.array([[0.0, 1.0], [0.0, 0.0]]))[1:3] for _ in range(30)]
+    assert sum(rewards[0] for rewards, _ in paid) == 0 and paid[-1][1].tolist() == [True, False]
+    assert env.position[0, 1] < 0.3
+    assert env.reset(seed=1, options={"reset_mask": np.array([True, False])})[0][0].tolist() == pytest.approx(
+        [0.5, 0.2]
+    )
+    assert env.step(np.zeros((2, 2)))[2].tolist() == [False, False]
+
+
+@pytest.mark.parametrize("seed", [np.int64(5), np.array([5, 6, 7]), (5, 6, 7)])
+def test_seeds_come_in_any_form_but_in_the_right_number(seed):
+    env = ForkVectorEnv(3)
+    assert np.array_equal(env.reset(seed=seed)[0], env.reset(seed=5)[0])
+    with pytest.raises(InputError, match="2 seeds for 3 agents"):
+        env.reset(seed=[7, 8])
+
+
+@pytest.mark.parametrize(
+    "options", [{"start": (0, 0)}, {"moving": True, "goal": (1, 1)}, {"moving": True, "radius": 0.0}]
+)
+def test_a_scene_at_the_edge_is_observed_within_bounds(options):
+    env = gymnasium.make("dilviz/Fork-v0", **options)
+    assert all(env.observation_space.contains(env.reset(seed=seed)[0]) for seed in range(30))
 
 
 def test_an_action_that_is_no_number_is_named():

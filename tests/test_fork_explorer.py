@@ -93,7 +93,9 @@ def test_a_planted_bug_moves_your_walks_and_not_the_mystery():
     explorer = WalksExplorer((("unscaled_data", BUGS["unscaled_data"].planted),), BUGS["no_noise"].planted)
     before = [explorer.data.mystery.path(i) for i in range(3)]
     gap = explorer.data.gap
-    assert len({tuple(explorer.data.mystery.path(i)[10]) for i in range(16)}) == 1  # no noise: one walk for all
+    assert (
+        np.ptp([explorer.data.mystery.path(i)[10] for i in range(16)], axis=0).max() < 1e-4
+    )  # no noise: one walk for all
     explorer.assign(bug="unscaled_data")
     assert all(np.array_equal(explorer.data.mystery.path(i), walk) for i, walk in enumerate(before))
     assert explorer.data.gap != gap and not explorer.data.yours.success.any()
@@ -114,7 +116,7 @@ def test_a_shipped_policy_is_what_its_card_says(task, policy):
 
 
 def test_what_ships_clears_its_bars_on_other_seeds():
-    for task, least in (("fork", 0.97), ("fork-moving", 0.965)):
+    for task, least in (("fork", 0.97), ("fork-moving", 0.97)):
         walks = rollout(shipped(task, "diffusion"), TASKS[task], range(800_000, 801_000))
         assert walks.success.mean() >= least, task
         assert 0.43 < (walks.mode == "left").sum() / walks.success.sum() < 0.57
@@ -153,6 +155,23 @@ def test_the_doctor_in_a_lesson_says_what_is_missing_and_looks_again(monkeypatch
         and "a &amp; b" in panel.report.value
     )
     assert repr(panel) == "Doctor"
+
+
+def test_the_explorer_leaves_its_policies_as_they_are(policies):
+    policies[0].use("ddpm", 50, 0.3)
+    at(policies, steps=2)
+    assert (policies[0].sampler, policies[0].num_inference_steps, policies[0].warm_start) == ("ddpm", 50, 0.3)
+    policies[0].use("ddim", 10)
+
+
+def test_a_policy_that_has_learned_more_walks_anew(policies):
+    learned = shipped("fork", "diffusion")
+    before = fork_data(learned, policies[1], STATE).walks[0]
+    with torch.no_grad():
+        learned.denoiser.last.weight.mul_(0.5)
+    after = fork_data(learned, policies[1], STATE | {"time": STAGES - 1})
+    assert not np.array_equal(after.walks[0][:3], before[:3])
+    assert np.allclose(after.fan[0][:4], after.walks[0][:4], atol=1e-4)
 
 
 def test_a_look_into_the_walker_draws_nothing_from_the_global_generator(policies):

@@ -17,7 +17,7 @@ from minari.data_collector import EpisodeBuffer
 
 from dilviz.errors import InputError, MissingExtra
 from dilviz.imitation.episodes import Episodes
-from dilviz.imitation.exchange import dataset_env_id, read_minari, write_minari
+from dilviz.imitation.exchange import dataset_environment, read_minari, write_minari
 from dilviz.tasks import TASKS
 
 ROOT = Path(__file__).parent.parent
@@ -105,7 +105,7 @@ def test_minari_takes_it_for_its_own(recorded, recwarn):
         assert np.array_equal(env.reset(seed=int(seed))[0], episode.observations[0])
         for action, after in zip(episode.actions, episode.observations[1:], strict=True):
             assert np.array_equal(env.step(action)[0], after)
-    assert env.spec.id == dataset_env_id("dilviz/some-v0") == task.env_id
+    assert env.spec.id == dataset_environment("dilviz/some-v0")[0] == task.env_id
     assert [str(warning.message) for warning in recwarn] == []
 
 
@@ -121,7 +121,7 @@ def test_any_observation_is_flattened_as_gymnasium_does_it():
     assert episodes.rewards.dtype == np.float64
     assert episodes.lengths.tolist() == [4, 1, 2]
     assert not episodes.terminated.any()
-    assert (episodes.task, dataset_env_id("else/where-v3")) == ("else/where-v3", None)
+    assert (episodes.task, dataset_environment("else/where-v3")) == ("else/where-v3", None)
 
 
 def test_success_and_seeds_are_the_episodes_own_where_it_has_them():
@@ -141,7 +141,7 @@ def test_success_and_seeds_are_the_episodes_own_where_it_has_them():
 
 def test_the_environment_for_evaluation_comes_first():
     foreign(buffer(), env="Pendulum-v1", eval_env=CAR)
-    assert dataset_env_id("else/where-v3") == CAR
+    assert dataset_environment("else/where-v3")[0] == CAR
 
 
 def test_a_data_set_that_is_there_is_replaced_when_asked_and_whole_when_that_fails(recorded, folder, monkeypatch):
@@ -204,7 +204,7 @@ def test_a_data_set_that_is_not_there_is_looked_for_nowhere_else(folder, monkeyp
     says = (
         rf"no data set 'D4RL/door/human-v2' in {re.escape(str(folder))} .*`minari download D4RL/door/human-v2` gets it"
     )
-    for read in (read_minari, dataset_env_id):
+    for read in (read_minari, dataset_environment):
         with pytest.raises(InputError, match=says):
             read("D4RL/door/human-v2")
     assert not folder.exists()
@@ -279,7 +279,7 @@ def test_a_file_that_is_not_whole_is_said_to_be_so(folder, name, damage):
 
 def test_without_minari_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "minari", None)
-    for act in (read_minari, dataset_env_id, lambda name: write_minari(toy(), name, CAR)):
+    for act in (read_minari, dataset_environment, lambda name: write_minari(toy(), name, CAR)):
         with pytest.raises(MissingExtra, match=r"pip install 'minari\[hdf5\]'"):
             act("toy-v0")
 

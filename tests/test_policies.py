@@ -9,6 +9,7 @@ import torch
 from dilviz.diffusion import NoiseSchedule
 from dilviz.errors import InputError
 from dilviz.imitation import CloningPolicy, DiffusionPolicy, Windows, rollout, train_cloning, train_diffusion_policy
+from dilviz.imitation.cloning import ChunkRegressor
 from dilviz.imitation.learners import LEARNERS, load_policy
 from dilviz.tasks import TASKS
 from tests.test_imitation import episodes, toy_policy
@@ -23,8 +24,11 @@ def two_answers(count=60):
 
 
 def test_cloning_answers_the_mean_of_two_good_answers():
-    policy, _ = train_cloning(Windows(two_answers(), 1, 4, 2), action_horizon=2, width=32, steps=600, device="cpu")
-    assert policy.act(torch.rand(50, 1, 3)).mean().abs() < 0.15
+    windows, look = Windows(two_answers(), 1, 4, 2), torch.rand(100, 1, 3, generator=torch.Generator().manual_seed(0))
+    cloned, _ = train_cloning(windows, action_horizon=2, width=32, steps=600, device="cpu")
+    sampled, _ = train_diffusion_policy(windows, action_horizon=2, width=64, steps=800, device="cpu")
+    between = [(policy.act(look).abs() < 0.5).float().mean() for policy in (cloned, sampled)]
+    assert between[0] > 0.9 and between[1] < 0.2
 
 
 def test_cloning_regresses_what_was_done_and_looks_at_no_noise():
@@ -63,6 +67,37 @@ def test_every_learner_is_kept_and_read_back(name, tmp_path):
     seen = torch.randn(4, 2, 3)
     assert torch.equal(load_policy(tmp_path / "p.safetensors").act(seen), policy.act(seen))
     assert policy.act(seen).shape == (4, horizon, 2)
+
+
+def test_how_a_policy_samples_is_kept_with_it(tmp_path):
+    toy_policy().use("ddim", 7, 0.3, eta=0.5).save(tmp_path / "p.safetensors", {})
+    kept = load_policy(tmp_path / "p.safetensors")
+    assert (kept.sampler, kept.num_inference_steps, kept.warm_start, kept.sampler_options) == (
+        "ddim",
+        7,
+        0.3,
+        {"eta": 0.5},
+    )
+
+
+@pytest.mark.parametrize("size", [{"depth": 0}, {"depth": -2}, {"width": 0}, {"horizon": 0}])
+def test_a_regressor_without_units_is_named(size):
+    (name,) = size
+    with pytest.raises(InputError, match=f"{name} is {size[name]}; it is too small for a network"):
+        ChunkRegressor(**{"horizon": 2, "dim": 2, "cond_dim": 2} | size)
+
+
+def test_a_rollout_without_seeds_or_actions_is_named():
+    class Silent:
+        obs_horizon = 1
+
+        def act(self, observations, generator=None):
+            return torch.zeros(len(observations), 0, 2)
+
+    with pytest.raises(InputError, match="there is no seed"):
+        rollout(Silent(), TASKS["fork"], [])
+    with pytest.raises(InputError, match=r"a chunk of shape \(2, 0, 2\)"):
+        rollout(Silent(), TASKS["fork"], [1, 2])
 
 
 def test_a_file_of_another_kind_is_named(tmp_path):

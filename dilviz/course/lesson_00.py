@@ -20,7 +20,7 @@ from dilviz.show.walks import WalksExplorer
 from dilviz.tasks import TASKS, shipped
 
 # --- predict ---------------------------------------------------------------------------------------------------------
-CLOSE = 0.06
+CLOSE, CLOSE_END = 0.03, 0.08  # of the whole walk on average, and of its end
 
 
 class WalkPad(AskingPad):
@@ -79,11 +79,11 @@ def judge_walk(pad: Any) -> str:
     gap = float(np.linalg.norm(resampled(drawn) - resampled(walk), axis=1).mean())
     said = f"mean distance {rounded(gap)} (yours has the longer dashes)"
     pad.reveal(path("cloning", walk.tolist()), caption=said)
-    if gap <= CLOSE:
+    if gap <= CLOSE and np.linalg.norm(drawn[-1] - walk[-1]) <= CLOSE_END:
         return f"{said}. It leans a little to the side where it stands, too little and too late: into the tree."
     pad.ask_again()
     again = "The truth lies over your stroke now. Press Clear: the next start is another one."
-    raise Wrong(f"{_misjudged(drawn, walk)} ({said}; {CLOSE} is close enough). {again}")
+    raise Wrong(f"{_misjudged(drawn, walk)} ({said}; {CLOSE} is close enough, and {CLOSE_END} at its end). {again}")
 
 
 def _misjudged(drawn: np.ndarray, walk: np.ndarray) -> str:
@@ -215,6 +215,7 @@ def _experts() -> list[tuple[str, Tensor, bool]]:
     blob = 0.1 * torch.randn(60, 2, generator=generator)
     angles = 2 * torch.pi * torch.rand(80, generator=generator)
     apart = torch.where(torch.arange(60) % 10 < 3, -1.0, 1.0)[:, None] * torch.tensor([0.6, 0.3])
+    ways = torch.where(torch.arange(60) % 2 > 0, -0.5, 0.5)[:, None] * torch.tensor([0.3, 1.0])
     walks = TASKS["fork"].demonstrations(60)
     first, late = walks.starts + 3, walks.episode_ends - 3
     pressed = torch.tensor([0.5, -0.25]).expand(32, 2).clone()
@@ -227,6 +228,8 @@ def _experts() -> list[tuple[str, Tensor, bool]]:
         ("one expert with an unsteady hand", large * (blob + torch.tensor([0.5, 0.2])), False),
         ("seven go one way and three the other, in small units", small * (apart + 0.2 * blob), True),
         ("all directions but none in the middle", large * ring, True),
+        ("one expert around zero", large * blob, False),
+        ("two ways, both far from zero", large * (ways + torch.tensor([4.0, 1.0]) + 0.2 * blob), True),
         ("the right-goers, close to the goal", torch.from_numpy(walks.actions[late[walks.mode == "right"]]), False),
     ]
     order = torch.randperm(len(cases), generator=generator).tolist()

@@ -76,6 +76,21 @@ def linear_layer(inputs: int, outputs: int, generator: torch.Generator) -> nn.Li
     return layer
 
 
+def check_sizes(least_cond_dim: int = 1, **sizes: int) -> None:
+    """Refuse a network without units.
+
+    Args:
+        least_cond_dim: the least width of its condition.
+        sizes: by name, each at least 1.
+
+    Raises:
+        InputError: one is too small.
+    """
+    for name, value in sizes.items():
+        if value < (least_cond_dim if name == "cond_dim" else 1):
+            raise InputError(f"{name} is {value}; it is too small for a network.")
+
+
 class MLPDenoiser(nn.Module):
     """A plain network on [flattened x_t, time embedding, condition].
 
@@ -105,9 +120,7 @@ class MLPDenoiser(nn.Module):
         super().__init__()
         check_prediction_type(prediction_type)
         sizes = {"horizon": horizon, "dim": dim, "width": width, "depth": depth}
-        for name, value in (sizes | {"cond_dim": cond_dim + 1}).items():
-            if value < 1:
-                raise InputError(f"{name} is {sizes.get(name, cond_dim)}; it is too small for a denoiser.")
+        check_sizes(**sizes, least_cond_dim=0, cond_dim=cond_dim)
         self.config = sizes | {"cond_dim": cond_dim, "prediction_type": prediction_type}
         self.horizon, self.dim, self.cond_dim = horizon, dim, cond_dim
         generator = torch.Generator().manual_seed(seed)

@@ -58,6 +58,7 @@ class Scene:
 
 
 FORK = Scene(np.array([0.5, 0.5]), np.array(0.25), np.array([0.5, 0.93]), np.array([0.5, 0.07]))
+HIGHEST = {"radius": 0.45}  # places go up to 1
 # Each episode draws its scene around the middle one, each number at most so far from it.
 SPREAD = Scene(np.zeros(2), np.array(0.0), np.zeros(2), np.array([0.05, 0.05]))
 MOVING = Scene(np.array([0.5, 0.5]), np.array(0.17), np.array([0.5, 0.91]), np.array([0.5, 0.09]))
@@ -79,7 +80,7 @@ def scene_with(scene: Scene, **changes: object) -> Scene:
     """
     given = {name: np.asarray(value, dtype=np.float64) for name, value in changes.items() if value is not None}
     for name, value in given.items():
-        wanted, highest = ((), 0.45) if name == "radius" else ((2,), 1.0)
+        wanted, highest = () if name == "radius" else (2,), HIGHEST.get(name, 1.0)
         if value.shape != wanted or not ((value >= 0) & (value <= highest)).all():
             raise InputError(
                 f"{name} is {value.tolist()}; give {'a number' if name == 'radius' else 'two numbers'} "
@@ -97,12 +98,13 @@ def drawn(scene: Scene, spread: Scene, rng: np.random.Generator) -> Scene:
         rng: draws.
 
     Returns:
-        The scene.
+        The scene, within the unit square.
     """
-    return Scene(*(
-        (middle := getattr(scene, f.name)) + getattr(spread, f.name) * rng.uniform(-1, 1, np.shape(middle))
+    places = {
+        f.name: (middle := getattr(scene, f.name)) + getattr(spread, f.name) * rng.uniform(-1, 1, np.shape(middle))
         for f in fields(Scene)
-    ))  # fmt: skip
+    }
+    return Scene(**{name: np.clip(place, 0, HIGHEST.get(name, 1.0)) for name, place in places.items()})
 
 
 def move(scene: Scene, position: np.ndarray, action: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -132,7 +132,7 @@ class ForkVectorEnv(VectorEnv):
         scene = self.one.scenes
         self.scene = Scene(*(np.repeat(np.asarray(getattr(scene, name))[None], num_envs, 0) for name in PLACES))
         self.position = self.scene.start.copy()
-        self.steps = np.zeros(num_envs, int)
+        self.steps, self.ended = np.zeros(num_envs, int), np.zeros(num_envs, bool)
 
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
@@ -147,11 +147,17 @@ class ForkVectorEnv(VectorEnv):
             The observations (B, obs_dim), and an empty dictionary.
 
         Raises:
-            InputError: as `ForkEnv.reset`.
+            InputError: as `ForkEnv.reset`, or another number of seeds than agents.
         """
         options = dict(options or {})
         mask = options.pop("reset_mask", np.ones(self.num_envs, bool))
-        many = [seed + i for i in range(self.num_envs)] if isinstance(seed, int) else seed or [None] * self.num_envs
+        many: list[int | None] = [None] * self.num_envs
+        if isinstance(seed, int | np.integer):
+            many = [int(seed) + i for i in range(self.num_envs)]
+        elif seed is not None:
+            many = list(seed)
+        if len(many) != self.num_envs:
+            raise InputError(f"{len(many)} seeds for {self.num_envs} agents; give one for each, or a single number.")
         for i, own in enumerate(many):
             if not mask[i]:
                 continue
@@ -162,6 +168,7 @@ class ForkVectorEnv(VectorEnv):
                 getattr(self.scene, name)[i] = getattr(scene, name)
         self.position = np.where(np.asarray(mask)[:, None], self.scene.start, self.position)
         self.steps = np.where(mask, 0, self.steps)
+        self.ended &= ~np.asarray(mask)
         return observed(self.scene, self.position, self.one.moving), {}
 
     def step(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict]:
@@ -176,12 +183,14 @@ class ForkVectorEnv(VectorEnv):
         Raises:
             InputError: an action that is not finite.
         """
-        self.position, crashed, arrived = move(self.scene, self.position, _plain(actions))
+        after, crashed, arrived = move(self.scene, self.position, _plain(actions))
+        arrived &= ~self.ended  # who is done stays where it is, and is not paid twice
+        self.position = np.where(self.ended[:, None], self.position, after)
+        self.ended |= crashed | arrived
         self.steps += 1
-        end = crashed | arrived
-        late = (self.steps >= self.max_episode_steps) & ~end
         seen = observed(self.scene, self.position, self.one.moving)
-        return seen, arrived.astype(np.float64), end, late, {"is_success": arrived}
+        late = self.steps >= self.max_episode_steps
+        return seen, arrived.astype(np.float64), self.ended.copy(), late, {"is_success": arrived}
 
 
 def _plain(action: Any) -> np.ndarray:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import silu
 
 from dilviz.diffusion import History, NoiseSchedule, fit
-from dilviz.diffusion.denoisers import linear_layer
+from dilviz.diffusion.denoisers import check_sizes, linear_layer
 from dilviz.diffusion.samplers import Generators
 from dilviz.imitation.chunks import ChunkPolicy, saved_scales, scales_of
 from dilviz.imitation.episodes import Windows
@@ -29,6 +29,9 @@ class ChunkRegressor(nn.Module):
         width: units of a hidden layer.
         depth: hidden layers, at least 1.
         seed: of the first weights.
+
+    Raises:
+        InputError: a size below 1.
     """
 
     prediction_type = "sample"
@@ -36,6 +39,7 @@ class ChunkRegressor(nn.Module):
     def __init__(self, horizon: int, dim: int, cond_dim: int, width: int = 256, depth: int = 3, seed: int = 0) -> None:
         super().__init__()
         self.config = {"horizon": horizon, "dim": dim, "cond_dim": cond_dim, "width": width, "depth": depth}
+        check_sizes(**self.config)
         generator = torch.Generator().manual_seed(seed)
         sizes = [cond_dim, *[width] * depth, horizon * dim]
         self.layers = nn.ModuleList(linear_layer(a, b, generator) for a, b in pairwise(sizes))

@@ -56,17 +56,15 @@ class DiffusionPolicy(ChunkPolicy):
         self.denoiser, self.schedule = denoiser, schedule
         self.use(sampler, num_inference_steps)
 
-    def use(
-        self, sampler: str, num_inference_steps: int, warm_start: float | None = None, **options: Any
-    ) -> DiffusionPolicy:
+    def use(self, sampler: str, num_inference_steps: int, warm_start: float | None = None, **options: Any) -> Self:
         """Choose how it samples from now on.
 
         Args:
             sampler: "ddpm", "ddim" or "dpm_solver".
             num_inference_steps: network passes a chunk, 1 to T.
             warm_start: how far to noise the last chunk of the same episode, shifted to now, to start from it instead
-                of from pure noise: 0 (not at all) to 1 (all of T). Only the passes below that noise are made. None:
-                always from pure noise.
+                of from pure noise: 0 (the last pass alone) to 1 (all of them). Only the passes below that noise are
+                made. None: always from pure noise.
             options: of the sampler, such as eta of "ddim", 0 to 1.
 
         Returns:
@@ -149,15 +147,21 @@ class DiffusionPolicy(ChunkPolicy):
         return chunk
 
     def _more(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        plain = {"sampler": self.sampler, "num_inference_steps": self.num_inference_steps}
+        plain = {
+            "sampler": self.sampler,
+            "num_inference_steps": self.num_inference_steps,
+            "warm_start": self.warm_start,
+            "sampler_options": self.sampler_options,
+        }
         return {"alphas_cumprod": self.schedule.alphas_cumprod}, plain
 
     @classmethod
     def _restored(cls, recipe: dict, tensors: dict[str, Tensor]) -> Self:
         schedule = NoiseSchedule.from_alphas_cumprod(tensors["alphas_cumprod"])
         horizons = recipe["obs_horizon"], recipe["action_horizon"]
-        sampling = recipe["sampler"], recipe["num_inference_steps"]
-        return cls(MLPDenoiser(**recipe["network"]), schedule, *saved_scales(tensors), *horizons, *sampling)
+        policy = cls(MLPDenoiser(**recipe["network"]), schedule, *saved_scales(tensors), *horizons)
+        options = recipe.get("sampler_options", {})
+        return policy.use(recipe["sampler"], recipe["num_inference_steps"], recipe.get("warm_start"), **options)
 
 
 def train_diffusion_policy(

@@ -59,14 +59,14 @@ def read_minari(dataset_id: str, count: int | None = None) -> Episodes:
     )
 
 
-def dataset_env_id(dataset_id: str) -> str | None:
+def dataset_environment(dataset_id: str) -> tuple[str, dict[str, Any]] | None:
     """Name the environment in which a policy that was trained on a data set is to act.
 
     Args:
         dataset_id: a Minari data set on this machine.
 
     Returns:
-        Its environment for evaluation, else the one of the recording; None where it names neither.
+        Name and options of its environment for evaluation, else of the recording; None where it names neither.
 
     Raises:
         InputError: no such data set, or one that is not whole.
@@ -74,7 +74,10 @@ def dataset_env_id(dataset_id: str) -> str | None:
     with _opened(dataset_id) as dataset:
         metadata = dataset.storage.metadata
         named = metadata.get("eval_env_spec") or metadata.get("env_spec")
-        return json.loads(named)["id"] if named else None
+        if not named:
+            return None
+        spec = json.loads(named)
+        return spec["id"], spec.get("kwargs") or {}
 
 
 def write_minari(episodes: Episodes, dataset_id: str, env_id: str, *, replace: bool = False) -> None:

@@ -70,7 +70,7 @@ def load_policy(path: str | Path) -> ChunkPolicy:
     Raises:
         InputError: no such file, or not a whole policy.
     """
-    kind = read_recipe(path).get("kind")
+    kind = str(read_recipe(path).get("kind"))
     if kind not in _KINDS:
         raise InputError(f"{path} holds {kind!r}, which is no kind of policy that dilviz knows; train it anew.")
     return _KINDS[kind].load(path)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from dilviz.diffusion.samplers import Generators
+from dilviz.errors import InputError
 from dilviz.imitation.episodes import Episodes
 
 AT_ONCE = 500  # episodes that run together: more are not quicker, and each keeps an environment in memory
@@ -103,7 +104,12 @@ def rollout(policy: Policy, task: Task, seeds: Sequence[int]) -> Episodes:
 
     Returns:
         The episodes, in the order of the seeds.
+
+    Raises:
+        InputError: no seed, or a policy that gives no action.
     """
+    if not len(seeds):
+        raise InputError("there is no seed to roll out; give at least one.")
     parts = [seeds[first : first + AT_ONCE] for first in range(0, len(seeds), AT_ONCE)]
     return Episodes.joined([_rollout(policy, task, part) for part in parts])
 
@@ -138,7 +144,12 @@ def _acting(policy: Policy, seeds: Sequence[int]) -> Callable[[np.ndarray, np.nd
     def act(seen: np.ndarray, active: np.ndarray) -> np.ndarray:
         own = {"memory": [memories[i] for i in active]} if remembers else {}
         observations = torch.from_numpy(seen[active]).float()
-        return policy.act(observations, [generators[i] for i in active], **own).cpu().numpy()
+        chunk = policy.act(observations, [generators[i] for i in active], **own).cpu().numpy()
+        if chunk.ndim != 3 or chunk.shape[1] < 1:
+            raise InputError(
+                f"the policy gave a chunk of shape {chunk.shape}; give ({len(active)}, k, act_dim), k > 0."
+            )
+        return chunk
 
     return act
 

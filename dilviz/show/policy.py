@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -58,19 +60,44 @@ class ForkData:
     look: int
 
 
-def fork_data(diffusion: DiffusionPolicy, cloning: CloningPolicy, state: dict) -> ForkData:
+Walked = Callable[[float, int, int], tuple[Episodes, Episodes]]
+
+
+def walkers(diffusion: DiffusionPolicy, cloning: CloningPolicy) -> Walked:
+    """Both policies as a function of start, seed and denoising steps; it remembers what it has walked.
+
+    Args:
+        diffusion: a policy of the fork; it is left as it is.
+        cloning: likewise.
+
+    Returns:
+        A function: the walks of WALKERS seeds of the first, and the walk of the second.
+    """
+
+    @lru_cache(maxsize=64)  # the time slider does not walk anew
+    def walked(start: float, seed: int, steps: int) -> tuple[Episodes, Episodes]:
+        sampled = copy(diffusion).use("ddim", steps)
+        return walks_from(sampled, start, range(seed, seed + WALKERS)), walks_from(cloning, start, [0])
+
+    return walked
+
+
+def fork_data(
+    diffusion: DiffusionPolicy, cloning: CloningPolicy, state: dict, walked: Walked | None = None
+) -> ForkData:
     """Let all walk from one start, and look into the chosen walker's head.
 
     Args:
         diffusion: a policy of the fork.
         cloning: likewise.
         state: "seed", "start" (an x), "steps" (denoising steps), "time" (0 to LOOKS · STAGES - 1: look and stage).
+        walked: from `walkers`, where several pictures are drawn.
 
     Returns:
         What the picture shows.
     """
     seed, steps = state["seed"], state["steps"]
-    walks, cloned = _walked(diffusion, cloning, state["start"], seed, steps)
+    walks, cloned = (walked or walkers(diffusion, cloning))(state["start"], seed, steps)
     look, part = divmod(state["time"], STAGES)
     path = walks.path(0)
     last = (len(path) - 2) // diffusion.action_horizon
@@ -95,14 +122,6 @@ def fork_data(diffusion: DiffusionPolicy, cloning: CloningPolicy, state: dict) -
         seed=seed,
         look=look,
     )
-
-
-@lru_cache(maxsize=64)  # the time slider does not walk anew
-def _walked(
-    diffusion: DiffusionPolicy, cloning: CloningPolicy, start: float, seed: int, steps: int
-) -> tuple[Episodes, Episodes]:
-    diffusion.use("ddim", steps)
-    return walks_from(diffusion, start, range(seed, seed + WALKERS)), walks_from(cloning, start, [0])
 
 
 def _thoughts(policy: DiffusionPolicy, seen: np.ndarray, seed: int, look: int, steps: int) -> np.ndarray:
@@ -239,9 +258,10 @@ class ForkExplorer(Explorer):
         time: int = 0,
     ) -> None:
         diffusion, cloning = policies or fork_policies()
+        walked = walkers(diffusion, cloning)
 
         def compute(state: dict) -> ForkData:
-            return fork_data(diffusion, cloning, state)
+            return fork_data(diffusion, cloning, state, walked)
 
         controls = {
             "time": ipywidgets.IntSlider(min=0, max=LOOKS * STAGES - 1, value=time),
@@ -259,9 +279,10 @@ def fork_film() -> list[go.Figure]:
         The frames.
     """
     policies = fork_policies()
+    walked = walkers(*policies)
     times = [look * STAGES + stage for look in range(LOOKS) for stage in (range(11) if look == 0 else (3, 7, 10))]
     times = [0] * 3 + times + [LOOKS * STAGES - 1] * 8
-    return [fork_figure(fork_data(*policies, FIRST | {"time": time})) for time in times]
+    return [fork_figure(fork_data(*policies, FIRST | {"time": time}, walked)) for time in times]
 
 
 def _still() -> go.Figure:
