@@ -1,5 +1,8 @@
 // Landings, replayed at the browser's own pace. Pure functions first (plain arrays in and out), then the view.
 // Scenes are in pixels of Gymnasium's picture of 600 x 400: x from its middle, y from where a lander stands, y up.
+/** @typedef {{ left: number, right: number, top: number, low: number }} Box */
+/** @typedef {{ dx: number, dy: number, away: number, price: number }} Spot */
+/** @typedef {{ x: number, y: number, radius: number, width: number, height: number }} Labelled */
 
 const SVG = "http://www.w3.org/2000/svg";
 const STEPS_PER_SECOND = 50;
@@ -16,24 +19,28 @@ const SIDES = [[1, 0], [-1, 0], [1, -1], [-1, -1], [0, -1], [1, 1], [-1, 1]];
 const SPOTS = [0, 1, 2, 3].flatMap((away) => SIDES.map(([dx, dy], k) => ({ dx, dy, away, price: 20 * away + 4 * k })));
 const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 
-/** Where a lander is at a step, which may lie between two states; before the first and after the last it stands. */
+/** Where a lander is at a step, which may lie between two states; before the first and after the last it stands.
+    @param {number[][]} states @param {number} step @returns {number[]} */
 export function stateAt(states, step) {
   const i = clamp(Math.floor(step), 0, states.length - 1);
   const [from, to] = [states[i], states[Math.min(i + 1, states.length - 1)]];
   return from.map((value, k) => value + clamp(step - i, 0, 1) * (to[k] - value));
 }
 
-/** Polygons of the flames in a lander's own frame: the main engine's below, a side engine's where it pushes from. */
+/** Polygons of the flames in a lander's own frame: the main engine's below, a side engine's where it pushes from.
+    @param {Point} engines each from 0 to 1, the side engine's with its sign @returns {Point[][]} */
 export function flames([main, side]) {
-  const [back, jets] = [-Math.sign(side), []];
+  const back = -Math.sign(side);
+  /** @type {Point[][]} */ const jets = [];
   if (main) jets.push([[-6, -11], [6, -11], [0, -11 - 30 * main]]);
   if (side) jets.push([[17 * back, 8], [17 * back, 14], [17 * back - 18 * side, 11]]);
   return jets;
 }
 
-/** How the scene lies on a page so many pixels wide: in the middle, as large as fits. */
+/** How the scene lies on a page so many pixels wide: in the middle, as large as fits. @param {number} width */
 export function makeFrame(width) {
   const scale = Math.min(width / (2 * WORLD[0]), TALLEST / (HIGH - LOW));
+  /** @type {(place: number[]) => Point} */
   const at = ([x, y]) => [width / 2 + scale * WORLD[0] * x, scale * (HIGH - WORLD[1] * y)];
   return { scale, at, left: 0, right: width, top: 0, low: scale * (HIGH - LOW) };
 }
@@ -49,12 +56,14 @@ function covered(box, others) {
 }
 
 /** A box for each label, beside its lander {x, y, radius, width, height}, clear of all landers and other labels, and of
-    the boxes in `avoid` where that costs little; `before` is what the last call gave: a label moves for good reason. */
+    the boxes in `avoid` where that costs little; `before` is what the last call gave: a label moves for good reason.
+    @param {Labelled[]} landers @param {Box} page @param {Box[]} avoid @param {(Box & { spot: Spot })[]} before
+    @returns {(Box & { spot: Spot, cost: number })[]} */
 export function placeLabels(landers, page, avoid = [], before = []) {
   const middle = landers.reduce((sum, { x }) => sum + x / landers.length, 0);
   const taken = landers.map(({ x, y, radius }) => boxAround(x, y, 2 * radius, 2 * radius));
   const offMiddle = (k) => Math.abs(landers[k].x - middle);
-  const placed = [];
+  /** @type {(Box & { spot: Spot, cost: number })[]} */ const placed = [];
   for (const k of [...landers.keys()].sort((a, b) => offMiddle(b) - offMiddle(a))) {
     const { x, y, radius, width, height } = landers[k];
     const offers = SPOTS.map((spot) => {
@@ -64,7 +73,7 @@ export function placeLabels(landers, page, avoid = [], before = []) {
       const crossing = spot.dx * clamp(middle - x, -30, 30); // on the others' side its line would meet theirs
       const behind = placed.some((other) => other.spot.dx === spot.dx && other.spot.dy === spot.dy);
       const [hides, stays] = [3 * lost + 0.07 * covered(box, avoid), before[k]?.spot === spot];
-      return { ...box, spot, cost: hides + crossing + 40 * behind + spot.price - 30 * stays };
+      return { ...box, spot, cost: hides + crossing + 40 * Number(behind) + spot.price - 30 * Number(stays) };
     });
     placed[k] = offers.reduce((best, offer) => (offer.cost < best.cost ? offer : best));
     taken.push(placed[k]);
@@ -92,6 +101,7 @@ function drawMoon(layer, { ground, pad }, { at, right: width, low }) {
   const edge = (100 * line[0][0]) / width;
   const mask = `mask-image: linear-gradient(to right, transparent, #000 ${edge}% ${100 - edge}%, transparent)`;
   add(layer, "polygon", { points: asPoints([...line, ...ends]), class: "ground", style: mask });
+  /** @type {(place: number[]) => Point} */
   const place = ([x, y]) => at([x / WORLD[0], (GROUND + y) / WORLD[1]]);
   const flags = pad.map((x) => WORLD[0] * x).map((x) => [[x, 0], [x, 50], [x + 18, 44], [x, 38]].map(place));
   add(layer, "polyline", { points: asPoints([...[...flags[0]].reverse(), ...flags[1]]), class: "pad", fill: "none" });
@@ -116,7 +126,7 @@ function makeLander(layers, track, role, frame) {
   const name = add(label, "text", {}, track.role);
   const verdict = add(label, "text", { class: "verdict", dy: 16 }, track.says);
   const [short, long] = [name, verdict].map((text) => text.getComputedTextLength() + 2 * PADDING);
-  const lander = { radius: 26 * frame.scale };
+  const lander = { radius: 26 * frame.scale, x: 0, y: 0, width: 0, height: 0 };
   lander.move = (step) => {
     const [now, flying] = [Math.floor(step), step < last];
     const [x, y, , , angle] = stateAt(track.states, step);
@@ -154,13 +164,18 @@ function makeControls(root) {
   return { button, slider, clock, speed: () => Number(speeds.querySelector(":checked").value) };
 }
 
+/** @param {View} view */
 function render({ model, el }) {
   const life = new AbortController();
   const root = add(el, "div", { class: "dilviz dilviz-landing", "data-lm-suppress-shortcuts": "true" });
   const svg = add(root, "svg", { role: "img" });
   const { button, slider, clock, speed } = makeControls(root);
   const caption = add(root, "p", { "aria-live": "polite" });
-  let [step, last, landers, boxes, avoid, frame] = [0, 0, [], [], [], null];
+  let [step, last] = [0, 0];
+  /** @type {ReturnType<typeof makeLander>[]} */ let landers = [];
+  /** @type {ReturnType<typeof placeLabels>} */ let boxes = [];
+  /** @type {Box[]} */ let avoid = [];
+  /** @type {ReturnType<typeof makeFrame>} */ let frame;
   let fresh = true; // what is seen is a glimpse that no hand has chosen: Play begins at the start
   let timer = 0; // of the next frame while it plays
 
@@ -192,7 +207,10 @@ function render({ model, el }) {
     [step, boxes] = [fresh ? Math.round(0.38 * Math.min(...lengths)) : 0, []];
     if (svg.clientWidth) draw(); // else it is not on the page yet
   }
-  const describe = () => set(svg, { "aria-label": (caption.textContent = model.get("caption")) });
+  function describe() {
+    caption.textContent = model.get("caption");
+    set(svg, { "aria-label": model.get("caption") });
+  }
   function resize() {
     if (svg.clientWidth && svg.clientWidth !== frame?.right) draw();
     // ipywidgets leaves the handle of the seed above without a name, and JupyterLab takes its keys.

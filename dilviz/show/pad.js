@@ -1,7 +1,9 @@
 // A pad to drop points and draw strokes on. Pure functions first (plain arrays in and out), then the view.
 // The model is the only memory that views share: [x, y] pairs in data units, y up.
+/** @typedef {{scaleX: number, scaleY: number, originX: number, originY: number, xRange: Point, yRange: Point}} Frame */
 
-/** Where data lies on a screen of width x height, y down, with `margin` = [left, right, top, bottom]. */
+/** Where data lies on a screen of width x height, y down, with `margin` = [left, right, top, bottom].
+    @type {(width: number, height: number, x: Point, y: Point, equal: boolean, margin: number[]) => Frame} */
 export function makeFrame(width, height, [left, right], [low, high], equal, margin) {
   const [roomX, roomY] = [width - margin[0] - margin[1], height - margin[2] - margin[3]];
   let [scaleX, scaleY] = [roomX / (right - left), roomY / (high - low)];
@@ -11,17 +13,17 @@ export function makeFrame(width, height, [left, right], [low, high], equal, marg
   return { scaleX, scaleY, originX, originY, xRange: [left, right], yRange: [low, high] };
 }
 
+/** @param {Frame} frame @param {Point} point @returns {Point} */
 export function toScreen(frame, [x, y]) {
   return [frame.originX + frame.scaleX * x, frame.originY - frame.scaleY * y];
 }
 
-/** Within the ranges, and to six digits: more would be noise of the pixel grid. */
+/** Within the ranges, and to six digits: more would be noise of the pixel grid.
+    @param {Frame} frame @param {Point} place @returns {Point} */
 export function toData(frame, [u, v]) {
   const within = (value, [low, high]) => Math.min(high, Math.max(low, Number(value.toPrecision(6))));
-  return [
-    within((u - frame.originX) / frame.scaleX, frame.xRange),
-    within((frame.originY - v) / frame.scaleY, frame.yRange),
-  ];
+  const [x, y] = [(u - frame.originX) / frame.scaleX, (frame.originY - v) / frame.scaleY];
+  return [within(x, frame.xRange), within(y, frame.yRange)];
 }
 
 function distanceToSegment([x, y], [x0, y0], [x1, y1]) {
@@ -31,7 +33,8 @@ function distanceToSegment([x, y], [x0, y0], [x1, y1]) {
   return Math.hypot(x - x0 - s * dx, y - y0 - s * dy);
 }
 
-/** The fewest of the points that keep the polyline within `tolerance` (Ramer, Douglas and Peucker); ends stay. */
+/** The fewest of the points that keep the polyline within `tolerance` (Ramer, Douglas and Peucker); ends stay.
+    @param {Point[]} points @param {number} tolerance @returns {Point[]} */
 export function simplify(points, tolerance) {
   if (points.length < 3) return points;
   const [first, last] = [points[0], points[points.length - 1]];
@@ -44,6 +47,7 @@ export function simplify(points, tolerance) {
   return [...simplify(points.slice(0, index + 1), tolerance).slice(0, -1), ...simplify(points.slice(index), tolerance)];
 }
 
+/** @param {unknown[]} points @param {unknown[]} strokes @returns {string} */
 export function say(points, strokes) {
   const count = (n, noun) => `${n} ${noun}${n === 1 ? "" : "s"}`;
   return [points.length && count(points.length, "point"), strokes.length && count(strokes.length, "stroke")]
@@ -92,7 +96,7 @@ const DRAW = {
     const line = { points: asPoints(points.map(at)), fill: "none", stroke: role.color, "stroke-width": role.width };
     add(layer, "polyline", { ...line, ...dashes });
   },
-  join(layer, role, points, at) {
+  join(layer, _role, points, at) {
     add(layer, "polyline", { points: asPoints(points.map(at)), class: "join", fill: "none" });
   },
   disc(layer, role, [[x, y]], at, radius) {
@@ -124,7 +128,7 @@ function drawAxes(layer, frame, xLabel, yLabel) {
 function makeStage(svg, get) {
   const layers = {};
   for (const name of ["scene", "truth", "drawing", "cursor"]) layers[name] = add(svg, "g", { class: name });
-  const stage = { frame: null };
+  /** @type {Record<string, any>} */ const stage = {};
   const at = (point) => toScreen(stage.frame, point);
   const fill = (layer, shapes) => {
     layer.replaceChildren();
@@ -153,6 +157,7 @@ function makeStage(svg, get) {
   return stage;
 }
 
+/** @param {View} view */
 function render({ model, el }) {
   const life = new AbortController();
   const get = (name) => model.get(name);
@@ -167,8 +172,8 @@ function render({ model, el }) {
   svg.setAttribute("aria-describedby", help.id);
 
   const stage = makeStage(svg, get);
-  let cursor; // in pixels of the drawing, as all places are
-  let stroke = null; // being drawn: { pointer: its id or "keyboard", places }
+  /** @type {Point} */ let cursor; // in pixels of the drawing, as all places are
+  /** @type {{ pointer: number | "keyboard", places: Point[] } | null} */ let stroke = null; // being drawn
 
   function redraw() {
     stage.drawDrawing(stroke);
@@ -212,11 +217,11 @@ function render({ model, el }) {
     redraw();
   }
   function extend(place) {
-    stroke.places.push(place);
+    stroke?.places.push(place);
     redraw();
   }
   function end() {
-    const points = simplify(stroke.places, TOLERANCE).map(dataOf);
+    const points = simplify(stroke?.places ?? [], TOLERANCE).map(dataOf);
     const still = points.every((point) => String(point) === String(points[0]));
     if (still) return cancel("A stroke needs two ends: drag, or move by arrows");
     stroke = null;

@@ -1,6 +1,7 @@
 // A button that moves a slider, one step an interval, to its end. Pressed at the end it begins anew.
 // (ipywidgets' Play is one more model that follows the slider, which costs every drag a second message to the kernel.)
 
+/** @param {View} view */
 function render({ model, el }) {
   const life = new AbortController();
   const root = el.appendChild(document.createElement("div"));
@@ -8,7 +9,8 @@ function render({ model, el }) {
   const button = root.appendChild(document.createElement("button"));
   button.className = "jupyter-button";
   const found = model.widget_manager.get_model(model.get("slider").slice("IPY_MODEL_".length));
-  let timer = null;
+  /** @type {number | undefined} */
+  let timer;
 
   function show(playing) {
     button.textContent = playing ? "❚❚ Pause" : "▶ Play";
@@ -16,7 +18,7 @@ function render({ model, el }) {
   }
   function stop() {
     clearTimeout(timer);
-    timer = null;
+    timer = undefined;
     show(false);
   }
   function move(slider, value) {
@@ -31,7 +33,7 @@ function render({ model, el }) {
   }
   async function press() {
     const slider = await found;
-    if (timer !== null) return stop();
+    if (timer !== undefined) return stop();
     show(true);
     if (slider.get("value") + slider.get("step") > slider.get("max")) move(slider, slider.get("min"));
     timer = setTimeout(step, model.get("interval"), slider);

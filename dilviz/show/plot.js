@@ -32,16 +32,20 @@ function nameControls(explorer) {
   }
 }
 
-/** The layout for a width; where there is little, `layout.meta.narrow` holds what changes: {"xaxis.domain": [0, 1]}. */
+/** The layout for a width; where there is little, `layout.meta.narrow` holds what changes: {"xaxis.domain": [0, 1]}.
+    @template {{ meta?: { narrow?: Record<string, unknown> } }} Layout
+    @param {Layout} layout @param {number} width @returns {Layout} */
 export function fitted(layout, width) {
   if (width >= NARROW) return layout;
   for (const [path, value] of Object.entries(layout.meta?.narrow ?? {})) {
     const keys = path.split(".");
-    keys.slice(0, -1).reduce((part, key) => part[key], layout)[keys.at(-1)] = value;
+    const holder = keys.slice(0, -1).reduce((part, key) => part[key], /** @type {any} */ (layout));
+    holder[keys[keys.length - 1]] = value;
   }
   return layout;
 }
 
+/** @param {View} view */
 function render({ model, el }) {
   const life = new AbortController();
   const figure = document.createElement("figure");
@@ -57,7 +61,7 @@ function render({ model, el }) {
     if (waiting) return; // the draw that waits will see what has just changed
     waiting = true;
     const plotly = await loadPlotly(model);
-    await new Promise(setTimeout); // lets messages that came meanwhile in first
+    await new Promise((resolve) => setTimeout(resolve)); // lets messages that came meanwhile in first
     waiting = false;
     if (life.signal.aborted) return;
     const { data, layout } = structuredClone(model.get("figure")); // Plotly writes into what it is given
@@ -70,7 +74,7 @@ function render({ model, el }) {
     plot.setAttribute("aria-label", model.get("caption"));
   }
   function resize() {
-    if (!plot.data) return;
+    if (!("data" in plot)) return; // Plotly has drawn nothing yet
     const turned = drawnAt < NARROW !== figure.clientWidth < NARROW;
     Promise.all([globalThis.dilvizPlotly, turned && draw()]).then(([plotly]) => plotly.Plots.resize(plot));
   }
