@@ -17,11 +17,13 @@ import torch
 from torch import Tensor
 
 from dilviz.diffusion.denoisers import Denoiser
+from dilviz.diffusion.noise import CounterGenerator
 from dilviz.diffusion.schedule import NoiseSchedule, check_prediction_type, float64_on_cpu, posterior_coefficients
 from dilviz.errors import InputError
 
 SPACINGS = ("leading", "linspace", "trailing")
-Generators = torch.Generator | Sequence[torch.Generator] | None
+Generator = torch.Generator | CounterGenerator
+Generators = Generator | Sequence[Generator] | None
 
 
 @dataclass(frozen=True)
@@ -283,6 +285,33 @@ def _plan(
     return _Plan(times, whole, any(coefficients[3]), coefficients, signal, sigma)
 
 
+def sampling_plan(
+    sampler: Sampler,
+    schedule: NoiseSchedule,
+    num_inference_steps: int,
+    timestep_spacing: str = "trailing",
+    **options: float,
+) -> np.ndarray:
+    """All numbers that a sample needs beside the denoiser's answers, for who runs the loop elsewhere.
+
+    Args:
+        sampler: a method.
+        schedule: the noise.
+        num_inference_steps: 1 to T.
+        timestep_spacing: "leading", "linspace" or "trailing".
+        options: of the method.
+
+    Returns:
+        (steps, 7) float64: t, sqrt(alpha_bar_t), sqrt(1 - alpha_bar_t), and the coefficients of x_t, x_0, x_0 of the
+        step before and fresh noise.
+
+    Raises:
+        InputError: as the sampler.
+    """
+    plan = _plan(sampler.update, schedule, num_inference_steps, None, timestep_spacing, tuple(options.items()))
+    return np.column_stack([plan.timesteps.numpy(), plan.signal, plan.sigma, *plan.coefficients])
+
+
 def _estimator(prediction_type: str, plan: _Plan) -> Callable[[Tensor, Tensor, int], Tensor]:
     """The estimate of x_0 from the network's output and x_t, as in `NoiseSchedule.to_x0`, with plain numbers."""
     signal, sigma = plan.signal, plan.sigma
@@ -306,14 +335,16 @@ def _predictor(denoiser: Denoiser, plan: _Plan, noise: Tensor, cond: Tensor | No
 def _noise_source(generator: Generators, like: Tensor) -> Callable[[], Tensor]:
     if generator is None:
         generator = torch.Generator(like.device if like.device.type != "meta" else "cpu").manual_seed(0)
-    if isinstance(generator, torch.Generator):
+    if isinstance(generator, Generator):
         return lambda: _randn(like.shape, generator, like)
     if len(generator) != len(like):
         raise InputError(f"{len(generator)} generators for {len(like)} rows of noise; give one, or one a row.")
     return lambda: torch.cat([like[:0], *(_randn(torch.Size([1, *like.shape[1:]]), g, like) for g in generator)])
 
 
-def _randn(shape: torch.Size, generator: torch.Generator, like: Tensor) -> Tensor:
+def _randn(shape: torch.Size, generator: Generator, like: Tensor) -> Tensor:
+    if isinstance(generator, CounterGenerator):
+        return generator.randn(shape, like.dtype).to(like.device)
     return torch.randn(shape, generator=generator, device=generator.device, dtype=like.dtype).to(like.device)
 
 

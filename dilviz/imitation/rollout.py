@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dilviz.diffusion.samplers import Generators
+from dilviz.diffusion.samplers import Generator, Generators
 from dilviz.errors import InputError
 from dilviz.imitation.episodes import Episodes
 
@@ -94,13 +94,21 @@ class Task(Protocol):
         """
 
 
-def rollout(policy: Policy, task: Task, seeds: Sequence[int]) -> Episodes:
+def _seeded(seed: int) -> Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def rollout(
+    policy: Policy, task: Task, seeds: Sequence[int], generator: Callable[[int], Generator] = _seeded
+) -> Episodes:
     """One episode a seed. A seed's episode does not depend on its neighbours, nor on how many there are.
 
     Args:
         policy: an expert or a learner.
         task: says which environment, what success is, which modes there are.
         seeds: of the episodes; each seeds its environment and its policy's noise.
+        generator: makes the policy's noise from a seed: torch's by default, `CounterGenerator` for what a web page is
+            to repeat.
 
     Returns:
         The episodes, in the order of the seeds.
@@ -111,12 +119,12 @@ def rollout(policy: Policy, task: Task, seeds: Sequence[int]) -> Episodes:
     if not len(seeds):
         raise InputError("there is no seed to roll out; give at least one.")
     parts = [seeds[first : first + AT_ONCE] for first in range(0, len(seeds), AT_ONCE)]
-    return Episodes.joined([_rollout(policy, task, part) for part in parts])
+    return Episodes.joined([_rollout(policy, task, part, generator) for part in parts])
 
 
-def _rollout(policy: Policy, task: Task, seeds: Sequence[int]) -> Episodes:
+def _rollout(policy: Policy, task: Task, seeds: Sequence[int], generator: Callable[[int], Generator]) -> Episodes:
     environments = task.environments(len(seeds))
-    act = _acting(policy, seeds)
+    act = _acting(policy, [generator(int(seed)) for seed in seeds])
     newest = environments.reset(seeds)
     seen = np.repeat(newest[:, None], policy.obs_horizon, axis=1)  # (B, obs_horizon, obs_dim), the newest last
     terminated, active = np.zeros(len(seeds), bool), np.arange(len(seeds))
@@ -135,10 +143,9 @@ def _rollout(policy: Policy, task: Task, seeds: Sequence[int]) -> Episodes:
     return _gather(task, steps, seen[:, -1], terminated, seeds)
 
 
-def _acting(policy: Policy, seeds: Sequence[int]) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+def _acting(policy: Policy, generators: list[Generator]) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
     """The policy as a function of what all have seen and of who is to act: each row has its noise and its memory."""
-    generators = [torch.Generator().manual_seed(int(seed)) for seed in seeds]
-    memories: list[dict] = [{} for _ in seeds]
+    memories: list[dict] = [{} for _ in generators]
     remembers = getattr(policy, "remembers", False)
 
     def act(seen: np.ndarray, active: np.ndarray) -> np.ndarray:

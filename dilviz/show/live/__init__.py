@@ -1,0 +1,6 @@
+"""Live demos: modules that run in the reader's browser, as widgets in a notebook and as pages of their own."""
+
+from dilviz.show.live.fork import LiveFork
+from dilviz.show.live.live import Live
+
+__all__ = ["Live", "LiveFork"]
