@@ -18,6 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 STAMP = VENV / "installed.json"
+NODE = VENV / "node"
 LOG = ROOT / "setup.log"
 PY = str(VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python"))
 PIP = [PY, "-m", "pip", "--disable-pip-version-check", "install", "-c", "constraints.txt"]
@@ -28,7 +29,7 @@ DISK_GB = {"cpu": 2.5, "cuda": 10.0}  # all that stands in .venv, and room to un
 HELP = """make setup    install into .venv (the other commands do so by themselves)
 make lab      open the lessons in JupyterLab      ARGS="--lesson 01 --no-browser --port 8890"
 make test     run every test                      ARGS="tests/test_setup.py -x"
-make lint     ruff and mypy
+make lint     ruff and mypy; with node also TypeScript and Biome on the JavaScript
 make lessons  execute every lesson and write its outputs
 make stills   draw the pictures of the lessons and of the README
 make assets   train the policies that ship with the course, and measure its tables (an hour)
@@ -224,6 +225,24 @@ def provide_chromium():
     say("no Chromium could be found or installed: the browser tests will be skipped")
 
 
+def provide_node_packages():
+    """What checks the JavaScript, where a developer has node; the folder gets its name when it is whole."""
+    npm, asked, part = shutil.which("npm"), ROOT / "tests" / "js" / "package.json", VENV / "node.part"
+    have = NODE / "package.json"
+    if not (npm and shutil.which("node")) or (have.exists() and have.read_bytes() == asked.read_bytes()):
+        return
+    for folder in (part, NODE):
+        shutil.rmtree(str(folder), ignore_errors=True)
+    part.mkdir()
+    shutil.copy(str(asked), str(part))
+    quick = ["--no-audit", "--no-fund", "--fetch-retries=1", "--fetch-retry-mintimeout=1000"]
+    whole = ["--include=dev", "--no-package-lock", "--ignore-scripts", *quick]
+    if logged([npm, "install", "--prefix", str(part), *whole]) == 0:
+        part.replace(NODE)
+    else:
+        say("npm could not install what checks the JavaScript, which stays unchecked: see the end of setup.log")
+
+
 def set_up(extra):
     """Everything in order; the stamp last, so that whatever stops this in the middle leaves none."""
     check_writable()
@@ -251,11 +270,12 @@ def commands(target, rest):
     """Returns the commands of a target, to be run until one fails."""
     # Outputs are compared to the letter on Linux, where they were made.
     nbval = ["--nbval" if sys.platform == "linux" else "--nbval-lax", "--nbval-current-env"]
+    javascript = [["tests/js/check.py", "lint", "types"]] if NODE.exists() else []
     return {
         "setup": [],
         "lab": [["-m", "dilviz", "lab", *rest]],
         "test": [["-m", "pytest", *nbval, *rest]],
-        "lint": [["-m", "ruff", "check", "."], ["-m", "ruff", "format", "--check", "."], ["-m", "mypy"]],
+        "lint": [["-m", "ruff", "check", "."], ["-m", "ruff", "format", "--check", "."], ["-m", "mypy"], *javascript],
         "lessons": [[".ci/lessons.py", *rest]],
         "stills": [["-m", "dilviz.show.stills", *rest], ["-m", "dilviz.show.film"]],
         "assets": [[".ci/assets.py", *rest]],
@@ -272,6 +292,8 @@ def main(target="help", *rest):
     extra = "course" if target in ("setup", "lab") else "test"
     if not is_installed(extra):
         set_up(extra)
+    if target in ("test", "lint"):
+        provide_node_packages()
     *first, last = commands(target, rest) or [["-c", ""]]
     for arguments in first:
         status = subprocess.call([PY, *arguments], env=environment())

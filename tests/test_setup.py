@@ -1,6 +1,6 @@
 """`make` and `.ci/setup.py`, run as a person runs them, in a copy that stands in a folder with a space in its name.
 
-Stood in for: pip (a package in `.venv` that writes down how it was called) and the facts of the machine (a Python
+Stood in for: pip (a package in `.venv` that writes down how it was called), npm and the facts of the machine (a Python
 that reports another version, system or disk). All else is real: make, the script, `.venv`, the stamp, the signals.
 """
 
@@ -87,9 +87,13 @@ class Clone:
         (self.root / "tests").mkdir()
         found = f"import os, sys\nsys.exit(not os.path.exists({str(self.root / 'browser')!r}))\n"
         (self.root / "tests" / "browser.py").write_text(found)
+        (self.root / "tests" / "js").mkdir()
+        shutil.copy(ROOT / "tests" / "js" / "package.json", self.root / "tests" / "js")
+        self._recorder("check.py", self.root / "tests" / "js" / "check.py")
         self.tools = folder / "tools"
         self.tools.mkdir()
-        self._recorder("apt-get", self.tools / "apt-get")
+        for name in ("apt-get", "npm", "node"):
+            self._recorder(name, self.tools / name)
         self.behave({})
 
     def _recorder(self, name: str, path: Path) -> None:
@@ -274,7 +278,7 @@ def test_tests_bring_their_own_extra_and_serve_the_lab_too(clone):
     have_cpu_build(clone, playwright={"exit": 1})
     python = clone.python()
     assert clone.make("setup", f"PYTHON={python}").returncode == 0
-    done = clone.make("test", "ARGS=-k 'a b'", f"PYTHON={python}", PATH="/usr/bin:/bin")
+    done = clone.make("test", "ARGS=-k 'a b'", f"PYTHON={python}")
     assert done.returncode == 0, done.stderr
     assert clone.installs()[-1].endswith("-e .[test]")
     assert clone.calls("pytest")[-1] == "pytest --nbval --nbval-current-env -k a b"
@@ -318,10 +322,68 @@ def test_lint_runs_all_and_fails_with_the_first(clone):
     have_cpu_build(clone)
     python = clone.python()
     assert clone.make("lint", f"PYTHON={python}").returncode == 0
-    assert clone.calls("ruff", "mypy") == ["ruff check .", "ruff format --check .", "mypy"]
+    everything = ["ruff check .", "ruff format --check .", "mypy", "check.py lint types"]
+    assert clone.calls("ruff", "mypy", "check.py") == everything
     have_cpu_build(clone, ruff={"exit": 1})
     assert clone.make("lint", f"PYTHON={python}").returncode == 2
-    assert clone.calls("ruff", "mypy")[3:] == ["ruff check ."]
+    assert clone.calls("ruff", "mypy", "check.py")[4:] == ["ruff check ."]
+
+
+# What checks the JavaScript
+
+
+def test_npm_installs_once_what_checks_the_javascript(clone):
+    clone.make_venv()
+    have_cpu_build(clone)
+    python, asked = clone.python(), clone.root / "tests" / "js" / "package.json"
+    for target in ("setup", "lab"):
+        assert clone.make(target, f"PYTHON={python}").returncode == 0
+    assert not clone.calls("npm")
+    for target in ("test", "lint", "test"):
+        assert clone.make(target, f"PYTHON={python}").returncode == 0
+    (call,) = clone.calls("npm")
+    assert call.startswith(f"npm install --prefix {clone.root}/.venv/node")
+    assert "--no-package-lock" in call
+    assert (clone.root / ".venv" / "node" / "package.json").read_text() == asked.read_text()
+    asked.write_text(asked.read_text() + "\n")
+    assert clone.make("lint", f"PYTHON={python}").returncode == 0
+    assert len(clone.calls("npm")) == 2
+
+
+def test_where_npm_fails_all_else_goes_on_and_it_is_asked_again(clone):
+    clone.make_venv()
+    have_cpu_build(clone, npm={"exit": 1, "print": "npm error code ENOTFOUND"})
+    python = clone.python()
+    done = clone.make("lint", f"PYTHON={python}")
+    assert done.returncode == 0
+    said = "dilviz: npm could not install what checks the JavaScript, which stays unchecked: see the end of setup.log\n"
+    assert done.stdout.endswith(said)
+    assert (clone.root / "setup.log").read_text().endswith("npm error code ENOTFOUND\n")
+    assert clone.calls("mypy")
+    assert not clone.calls("check.py")
+    have_cpu_build(clone)
+    assert clone.make("lint", f"PYTHON={python}").stdout == ""
+    assert clone.calls("check.py")
+
+
+def test_without_node_nothing_is_said_of_the_javascript(clone):
+    clone.make_venv()
+    have_cpu_build(clone)
+    (clone.tools / "node").unlink()
+    for tool in ("make", "sh"):
+        (clone.tools / tool).symlink_to(shutil.which(tool))
+    done = clone.make("lint", f"PYTHON={clone.python()}", PATH=str(clone.tools))
+    assert done.returncode == 0
+    assert "JavaScript" not in done.stdout
+    assert not clone.calls("npm", "check.py")
+
+
+def test_the_pins_are_exact_and_no_lock_names_a_registry():
+    pinned = json.loads((ROOT / "tests" / "js" / "package.json").read_text())["devDependencies"]
+    assert all(re.fullmatch(r"\d+\.\d+\.\d+", version) for version in pinned.values())
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True).stdout
+    assert "package-lock" not in listed
+    assert "node_modules" not in listed
 
 
 # Which PyTorch
