@@ -1,8 +1,9 @@
-// What the modules in dilviz/show share, known in each of them without an import. How they are typed (JSDoc, by tsc):
+// What the modules in dilviz/show share, known in each of them without an import. How they are typed (JSDoc, by tsc;
+// `python tests/js/check.py lint types units` runs what `make lint` and `make test` run):
 // - `tsc` is strict, but a parameter without a type is `any`: inner functions need no annotation unless tsc asks.
-// - Every export is typed, and a test holds that no `any` is left in it:
+// - The parameters of every export and of `render` are typed, and a test holds that:
 //     /** One line that says what it does. @param {Point[]} points @param {number} tolerance @returns {Point[]} */
-// - `render` is not exported by name and takes a View: /** @param {View} view */ function render({ model, el }) {…}
+// - `render` is not exported by name, and takes a View: /** @param {View} view */ function render({ model, el }) {…}
 //   `View<{ t: number }>` types what the model holds: then get("t") is a number and get("tt") an error.
 // - A shape that several functions take is a typedef at the head: /** @typedef {{ x: number, y: number }} Disc */
 //   Another module takes it by /** @import { Disc } from "./runtime.js" */ (a comment: nothing is loaded).
