@@ -1,17 +1,6 @@
 // What every live demo stands on: a canvas that fits its place, handles to drag, native controls, a clock that stops when
 // nobody looks. It knows the page; the mathematics is in runtime.js and in the demos' own pure functions.
 
-/**
- * Where a demo's state is kept: anywidget's model in a notebook, page.js's in a web page.
- * @typedef {object} Model
- * @property {(name: string) => any} get
- * @property {(name: string, value: any) => void} set
- * @property {() => void} save_changes
- * @property {(event: string, handler: () => void) => void} on
- * @property {(event: string, handler: () => void) => void} off
- */
-
-/** @typedef {[number, number]} Point */
 /** @typedef {{left: number, top: number, width: number, height: number}} Box in pixels of the page */
 
 export const clamp = (/** @type {number} */ value, /** @type {number} */ low, /** @type {number} */ high) =>
@@ -353,8 +342,9 @@ export const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches
  * @param {(at: number) => void} film.seek
  * @param {() => string} film.says where that is, in words
  * @param {boolean} [film.loop] whether there is a switch that begins anew at the end; true: it is on at first
+ * @param {() => void} [film.heard] told after play, pause and a move of the scrubber, by whomever
  */
-export function addTransport(stage, { tick, rewind, length, at, seek, says, loop }) {
+export function addTransport(stage, { tick, rewind, length, at, seek, says, loop, heard = () => {} }) {
   const row = add(stage.root, "div", { class: "tools transport" });
   stage.root.insertBefore(row, stage.words);
   const button = add(row, "button", { type: "button", class: "play" });
@@ -400,6 +390,7 @@ export function addTransport(stage, { tick, rewind, length, at, seek, says, loop
     /** @param {boolean} wanted */
     play(wanted) {
       if (wanted && ended) rewind();
+      const turned = playing !== wanted;
       playing = wanted;
       ended = false;
       button.textContent = playing ? "❚❚ Pause" : "▶ Play";
@@ -409,6 +400,7 @@ export function addTransport(stage, { tick, rewind, length, at, seek, says, loop
         asked = requestAnimationFrame(beat);
       }
       follow();
+      if (turned) heard();
     },
     /** After another than the clock has moved the time. */
     moved() {
@@ -419,9 +411,16 @@ export function addTransport(stage, { tick, rewind, length, at, seek, says, loop
   };
   stage.listen(button, "click", () => clock.play(!playing));
   stage.listen(scrub, "input", () => {
+    const to = Number(scrub.value); // a pause puts it back to where the film stands
     clock.play(false);
-    seek(Number(scrub.value));
+    seek(to);
     clock.moved();
+    heard();
+  });
+  stage.listen(scrub, "keydown", (event) => {
+    if (event.key !== " ") return;
+    event.preventDefault(); // here it means what it means on the button
+    clock.play(!playing);
   });
   stage.onClose(() => cancelAnimationFrame(asked));
   clock.play(false);
