@@ -392,7 +392,7 @@ export function addTransport(stage, { tick, rewind, length, at, seek, says, loop
       if (wanted && ended) rewind();
       const turned = playing !== wanted;
       playing = wanted;
-      ended = false;
+      ended &&= !wanted; // at the end, play begins anew
       button.textContent = playing ? "❚❚ Pause" : "▶ Play";
       button.setAttribute("aria-label", playing ? "Pause" : "Play");
       if (playing && !asked) {
