@@ -226,7 +226,10 @@ export function makeNetwork({ sizes, weights, parts }) {
     layer.bias.set(numbers.subarray(at + inputs * outputs, at + (inputs + 1) * outputs));
     if (k === 1) {
       let from = 0;
-      for (const [part, width] of Object.entries(parts)) first[part] = columns(inputs, outputs, from, (from += width));
+      for (const [part, width] of Object.entries(parts)) {
+        first[part] = columns(inputs, outputs, from, from + width);
+        from += width;
+      }
     }
     whole.push(layer);
     at += (inputs + 1) * outputs;
@@ -292,12 +295,13 @@ export function regress(network, conds) {
 export function denoiser(network, conds) {
   const rows = conds.length;
   const width = network.bias.length;
-  const times = (network.times ??= new Map());
+  network.times ??= new Map();
+  const { times } = network;
   const condShare = network.first.cond ? share(network.first.cond, conds) : new Float32Array(padded(rows) * width);
   const { x: onX, time: onTime } = network.first;
   return (x, t) => {
-    let timeShare = times.get(t);
-    if (!timeShare) times.set(t, (timeShare = share(onTime, [timeEmbedding(t)], network.bias).slice(0, width)));
+    const timeShare = times.get(t) ?? share(onTime, [timeEmbedding(t)], network.bias).slice(0, width);
+    times.set(t, timeShare);
     const input = new Float32Array(padded(rows) * onX.inputs);
     input.set(x);
     const base = condShare.slice();

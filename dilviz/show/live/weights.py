@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from dilviz.diffusion import SAMPLERS
-from dilviz.diffusion.denoisers import TIME_DIM
+from dilviz.diffusion.denoisers import TIME_DIM, MLPDenoiser
 from dilviz.diffusion.samplers import Sampler, sampling_plan
 from dilviz.diffusion.schedule import NoiseSchedule
 from dilviz.errors import InputError
@@ -54,20 +55,10 @@ def pack_policy(policy: ChunkPolicy, steps: Iterable[int]) -> dict[str, Any]:
     """
     if not isinstance(policy, DiffusionPolicy | CloningPolicy):
         raise InputError(f"a page runs policies of diffusion and cloning, not of {policy.kind!r}.")
-    network: Any = policy.network
-    size = network.config
-    chunk, cond = size["horizon"] * size["dim"], size["cond_dim"]
-    noisy = {"x": chunk, "time": TIME_DIM} if isinstance(policy, DiffusionPolicy) else {}
-    parts = noisy | ({"cond": cond} if cond else {})
     scales = {"observation": policy.observation_scale, "action": policy.action_scale}
     plain: dict[str, Any] = {
         "kind": policy.kind,
-        "network": {
-            "sizes": [sum(parts.values()), *[size["width"]] * size["depth"], chunk],
-            "parts": parts,
-            # first, hidden and last layers, each its weight (out, in) row by row, then its bias
-            "weights": packed(torch.cat([p.detach().flatten() for p in network.parameters()]), "<f2"),
-        },
+        "network": pack_network(policy.network),
         "scales": {n: {"low": s.low.tolist(), "high": s.high.tolist()} for n, s in scales.items()},
         "obs_horizon": policy.obs_horizon,
         "action_horizon": policy.action_horizon,
@@ -81,6 +72,30 @@ def pack_policy(policy: ChunkPolicy, steps: Iterable[int]) -> dict[str, Any]:
             "plans": {str(n): pack_plan(sampler, policy.schedule, n, **options) for n in counts},
         }
     return plain
+
+
+def pack_network(network: Any) -> dict[str, Any]:
+    """A network of plain layers for the browser.
+
+    Args:
+        network: an MLPDenoiser or a ChunkRegressor.
+
+    Returns:
+        Plain values, as `makeNetwork` of runtime.js reads them: numbers in, units and numbers out; what the first
+        layer sees, in order; and for each layer its weight (out, in) row by row, then its bias.
+
+    Raises:
+        InputError: weights that are not finite in 16 bits.
+    """
+    size = network.config
+    chunk, cond = size["horizon"] * size["dim"], size["cond_dim"]
+    parts = {"x": chunk, "time": TIME_DIM} if isinstance(network, MLPDenoiser) else {}
+    parts |= {"cond": cond} if cond else {}
+    return {
+        "sizes": [sum(parts.values()), *[size["width"]] * size["depth"], chunk],
+        "parts": parts,
+        "weights": packed(torch.cat([weights.detach().flatten() for weights in network.parameters()]), "<f2"),
+    }
 
 
 def pack_plan(sampler: Sampler, schedule: NoiseSchedule, steps: int, **options: Any) -> str:
@@ -98,17 +113,31 @@ def pack_plan(sampler: Sampler, schedule: NoiseSchedule, steps: int, **options: 
     return packed(sampling_plan(sampler, schedule, steps, **options))
 
 
+def rounded_network(network: nn.Module) -> nn.Module:
+    """The network that a page has: weights that went through 16 bits.
+
+    Args:
+        network: it is left as it is.
+
+    Returns:
+        A copy.
+    """
+    copy = deepcopy(network)
+    with torch.no_grad():
+        for weights in copy.parameters():
+            weights.copy_(weights.half().float())
+    return copy
+
+
 def rounded_policy(policy: ChunkPolicy) -> ChunkPolicy:
-    """The policy that the page has: weights that went through 16 bits.
+    """The policy that a page has.
 
     Args:
         policy: it is left as it is.
 
     Returns:
-        A copy.
+        A copy, of rounded weights.
     """
     copy = deepcopy(policy)
-    with torch.no_grad():
-        for parameter in copy.network.parameters():
-            parameter.copy_(parameter.half().float())
+    copy.network.load_state_dict(rounded_network(policy.network).state_dict())
     return copy
