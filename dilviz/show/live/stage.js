@@ -89,6 +89,8 @@ export function openStage({ model, el, label, height }) {
     redraw() {
       if (!asked) asked = requestAnimationFrame(paint);
     },
+    /** After what the height depends on has changed. */
+    resize: () => fit(),
     /** Whatever draws, in the order in which it came. @param {(context: CanvasRenderingContext2D) => void} drawer */
     onDraw(drawer) {
       drawers.push(drawer);
