@@ -344,13 +344,14 @@ export const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches
  * @param {(at: number) => void} film.seek
  * @param {() => string} film.says where that is, in words
  * @param {boolean} [film.loop] whether there is a switch that begins anew at the end; true: it is on at first
+ * @param {string} [film.label] of the scrubber
  * @param {() => void} [film.heard] told after play, pause and a move of the scrubber, by whomever
  */
-export function addTransport(stage, { tick, rewind, length, at, seek, says, loop, heard = () => {} }) {
+export function addTransport(stage, { tick, rewind, length, at, seek, says, loop, label = "time", heard = () => {} }) {
   const row = add(stage.root, "div", { class: "tools transport" });
   stage.root.insertBefore(row, stage.words);
   const button = add(row, "button", { type: "button", class: "play" });
-  const { box, id } = labelled(stage, "time", row);
+  const { box, id } = labelled(stage, label, row);
   box.classList.add("time");
   const scrub = add(box, "input", { type: "range", id, min: 0, step: 1 });
   const speed = labelled(stage, "speed", row);
