@@ -107,8 +107,9 @@ def _parser() -> _Parser:
     _add_train(add("train", _train, _show_train, "train a policy on an expert's demonstrations"))
     _add_evaluate(add("evaluate", _evaluate, _show_evaluate, "let a policy act and count its successes"))
     bench = add("bench", _bench, _show_bench, "measure speed against the budgets")
-    bench.add_argument("parts", nargs="*", metavar="core|fit|ui", help="none named: all")
+    bench.add_argument("parts", nargs="*", metavar="core|fit|ui|live", help="none named: all")
     bench.add_argument("--check", action="store_true", help="exit with 1 where a bar is missed")
+    _add_embed(add("embed", _embed, _show_embed, "write a live demo as a file that a blog can show"))
     return parser
 
 
@@ -136,6 +137,14 @@ def _add_evaluate(sub: _Parser) -> None:
     sub.add_argument("--eta", type=float, metavar="E")
     sub.add_argument("--action-horizon", type=int, metavar="N")
     sub.add_argument("--out", metavar="FILE", help="write the result there too")
+
+
+def _add_embed(sub: _Parser) -> None:
+    sub.add_argument("demo", metavar="DEMO", help="fork, …; a wrong name lists them")
+    sub.add_argument("--out", metavar="FILE", help="x.html is a page that needs nothing else, x.js the bare module")
+    sub.add_argument("--hugo", metavar="SITE", help="write the shortcode and the page into a Hugo site instead")
+    sub.add_argument("--checkpoint", metavar="C", help="a policy of your own: a folder that train made, or its file")
+    sub.add_argument("--caption", metavar="T", help="plain text below the demo")
 
 
 def _lab(**options: Any) -> Result:
@@ -176,6 +185,12 @@ def _bench(parts: list[str], check: bool) -> Result:
     return {"rows": rows}, int(check and not all(row["ok"] for row in rows))
 
 
+def _embed(**options: Any) -> Result:
+    from dilviz.show.embed import embed
+
+    return embed(**options), 0
+
+
 def _show_doctor(result: dict) -> str:
     from dilviz.doctor import doctor_text
 
@@ -201,6 +216,10 @@ def _show_evaluate(result: dict) -> str:
         f"({result['success_rate']:.1%}, 95 % interval {low:.1%} to {high:.1%}){modes}; "
         f"mean return {result['return_mean']:.1f}; {result['latency_ms']['p50']:.1f} ms a chunk"
     )
+
+
+def _show_embed(result: dict) -> str:
+    return f"{result['demo']}: {result['bytes'] / 1000:.0f} kB, written to {', '.join(result['files'])}"
 
 
 def _show_bench(result: dict) -> str:

@@ -3,13 +3,14 @@
 
 import { clamp } from "./stage.js";
 
-/** @typedef {import("./stage.js").Model} Model */
 /** @typedef {{low: number, high: number, count: number, whole: boolean, options: any[]}} Bound */
+/** @typedef {(view: View) => () => void} Render */
 
 /**
  * A value out of an address, if it may be; else undefined.
  * @param {string} text
  * @param {Bound} bound
+ * @returns {any}
  */
 export function readValue(text, { low, high, count, whole, options }) {
   if (options.length) return options.find((option) => String(option) === text);
@@ -19,7 +20,7 @@ export function readValue(text, { low, high, count, whole, options }) {
   return count ? fit : fit[0];
 }
 
-/** @param {any} value */
+/** A value as an address has it. @param {any} value @returns {string} */
 export const writeValue = (value) =>
   [value].flat().map((part) => (typeof part === "number" ? String(Number(part.toFixed(4))) : String(part))).join(",");
 
@@ -27,6 +28,7 @@ export const writeValue = (value) =>
  * The state that an address tells, as far as it makes sense.
  * @param {string} hash
  * @param {Record<string, Bound>} bounds
+ * @returns {Record<string, any>}
  */
 export function readState(hash, bounds) {
   const told = new URLSearchParams(hash.replace(/^#/, ""));
@@ -36,13 +38,14 @@ export function readState(hash, bounds) {
 
 /**
  * What differs from the first state, for an address.
- * @param {Record<string, any>} values
+ * @param {(name: string) => any} get a value by name
  * @param {Record<string, any>} first
  * @param {Record<string, Bound>} bounds
+ * @returns {string}
  */
-export function writeState(values, first, bounds) {
-  const changed = Object.keys(bounds).filter((name) => writeValue(values[name]) !== writeValue(first[name]));
-  return changed.map((name) => `${name}=${encodeURIComponent(writeValue(values[name])).replaceAll("%2C", ",")}`).join("&");
+export function writeState(get, first, bounds) {
+  const changed = Object.keys(bounds).filter((name) => writeValue(get(name)) !== writeValue(first[name]));
+  return changed.map((name) => `${name}=${encodeURIComponent(writeValue(get(name))).replaceAll("%2C", ",")}`).join("&");
 }
 
 /**
@@ -52,81 +55,107 @@ export function writeState(values, first, bounds) {
  * @returns {Model}
  */
 export function makeModel(values, saved = () => {}) {
-  /** @type {Map<string, Set<() => void>>} */
+  /** @type {Map<any, Set<any>>} */
   const handlers = new Map();
-  const of = (/** @type {string} */ event) => handlers.get(event) ?? new Set();
-  return {
-    get: (name) => values[name],
-    set(name, value) {
-      if (writeValue(values[name]) === writeValue(value)) return;
+  const of = (/** @type {any} */ event) => handlers.get(event) ?? new Set();
+  const model = {
+    get: (/** @type {string} */ name) => values[name],
+    set(/** @type {string} */ name, /** @type {any} */ value) {
+      if (JSON.stringify(values[name]) === JSON.stringify(value)) return;
       values[name] = value;
       for (const handler of [...of(`change:${name}`)]) handler();
     },
     save_changes: saved,
-    on: (event, handler) => void handlers.set(event, of(event).add(handler)),
-    off: (event, handler) => void of(event).delete(handler),
+    on: (/** @type {string} */ event, /** @type {() => void} */ handler) => void handlers.set(event, of(event).add(handler)),
+    off: (/** @type {string} */ event, /** @type {() => void} */ handler) => void of(event).delete(handler),
   };
+  return /** @type {any} */ (model); // what only a notebook's has, demos do not use
 }
 
 /**
- * Show a demo in an element of a page.
- * @param {(place: { model: Model, el: HTMLElement }) => () => void} render
+ * Show a demo in an element.
+ * @param {Render} render
  * @param {Record<string, any>} data all that Python tells
  * @param {HTMLElement} el
- * @param {Record<string, any>} [state] where to begin, in place of what `data` says
- * @param {(state: string) => void} [changed] told the state, as an address has it, when it has changed
+ * @param {string} state where to begin, as an address has it; what makes no sense is left out
+ * @param {(state: string) => void} changed told the state, likewise, whenever it has changed
+ * @returns {{ go: (state: string) => void, close: () => void }} to go to another state, and to end
  */
-export function mount(render, data, el, state = {}, changed = () => {}) {
+export function show(render, data, el, state, changed) {
   const { bounds } = data;
-  const values = { ...data, ...state };
-  const model = makeModel(values, () => changed(writeState(values, data, bounds)));
+  const first = Object.fromEntries(Object.keys(bounds).map((name) => [name, data[name]]));
+  const model = makeModel({ ...data, ...readState(state, bounds) }, () => {
+    const now = writeState(model.get, first, bounds);
+    if (now !== last) changed(now);
+    last = now;
+  });
+  let last = writeState(model.get, first, bounds);
   const close = render({ model, el });
-  return { model, close };
+  function go(/** @type {string} */ to) {
+    for (const [name, value] of Object.entries({ ...first, ...readState(to, bounds) })) model.set(name, value);
+    last = writeState(model.get, first, bounds);
+  }
+  return { go, close };
 }
 
-/**
- * A page of its own: data and element lie in it, the state in its address.
- * @param {(place: { model: Model, el: HTMLElement }) => () => void} render
- */
+/** A page of its own: data and element lie in it, the state in its address. @param {Render} render */
 export function openPage(render) {
   const data = JSON.parse(document.getElementById("dilviz-data")?.textContent ?? "{}");
   const el = /** @type {HTMLElement} */ (document.getElementById("dilviz"));
-  let [last, waiting] = ["", 0];
-  function save() {
-    waiting = 0;
-    try {
-      history.replaceState(null, "", last ? `#${last}` : " ".trim() || location.pathname + location.search);
-    } catch {
-      // a sandboxed frame may not: the state is then in the picture alone
-    }
-  }
-  function changed(/** @type {string} */ state) {
-    last = state;
-    waiting ||= setTimeout(save, 300); // a browser refuses an address that changes a hundred times in a drag
-  }
-  const { model } = mount(render, data, el, readState(location.hash, data.bounds), changed);
+  const address = keepAddress();
+  const demo = show(render, data, el, location.hash, address.tell);
   addEventListener("hashchange", () => {
-    for (const [name, value] of Object.entries({ ...first(data), ...readState(location.hash, data.bounds) })) model.set(name, value);
+    address.drop();
+    demo.go(location.hash);
   });
-  talkToParent(el);
+  if (parent !== window) talkToParent();
   performance.mark("dilviz:ready");
 }
 
-/** @param {Record<string, any>} data */
-const first = (data) => Object.fromEntries(Object.keys(data.bounds).map((name) => [name, data[name]]));
+const RARELY = 500; // milliseconds: browsers refuse an address that changes a hundred times in half a minute
 
-/** Tell the page around how high this one is, and hear whether it is dark. @param {HTMLElement} el */
-function talkToParent(el) {
+/** Keeps the state in the address, without a new entry in the history. */
+function keepAddress() {
+  let [state, waiting] = ["", 0];
+  function save() {
+    waiting = 0;
+    const to = new URL(location.href);
+    to.hash = state;
+    try {
+      history.replaceState(null, "", to);
+    } catch {
+      // some frames may not: there the state is in the picture alone
+    }
+  }
+  return {
+    tell(/** @type {string} */ now) {
+      state = now;
+      waiting ||= setTimeout(save, RARELY);
+    },
+    drop() {
+      clearTimeout(waiting);
+      waiting = 0;
+    },
+  };
+}
+
+/** Tell the page around how high this one is, and hear from it, and from it alone, on what this one stands. */
+function talkToParent() {
   const page = document.documentElement;
-  addEventListener("message", ({ source, data }) => {
-    if (source !== parent || source === window || typeof data?.dilviz !== "object") return;
-    const { scheme, paper } = data.dilviz;
-    if (scheme === "dark" || scheme === "light") page.dataset.scheme = scheme;
-    if (CSS.supports("color", paper)) page.style.setProperty("--dilviz-page-paper", paper);
-  });
-  if (parent === window) return;
+  const tell = (ready = false) => {
+    const height = Math.ceil(document.body.getBoundingClientRect().height);
+    parent.postMessage({ dilviz: { ready, height } }, "*"); // whoever frames it may know its height
+  };
   page.dataset.framed = "";
-  const tell = () => parent.postMessage({ dilviz: { height: Math.ceil(document.body.getBoundingClientRect().height) } }, "*");
-  new ResizeObserver(tell).observe(document.body);
-  tell();
+  addEventListener("message", ({ source, data }) => {
+    if (source !== parent || !data?.dilviz) return;
+    const { scheme, paper } = data.dilviz;
+    if (scheme !== "dark" && scheme !== "light") return;
+    [page.dataset.scheme, page.dataset.framed] = [scheme, "followed"];
+    if (CSS.supports("color", String(paper))) page.style.setProperty("--dilviz-page-paper", paper);
+    else page.style.removeProperty("--dilviz-page-paper");
+    tell();
+  });
+  new ResizeObserver(() => tell()).observe(document.body);
+  tell(true);
 }

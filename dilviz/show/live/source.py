@@ -10,6 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 
 HERE = Path(__file__).parent
+_EXPORT = re.compile(r"^export default .*\n?|^export ", re.MULTILINE)
 _IMPORT = re.compile(r'^import \{[^}]*\} from "\./([\w.]+)";\n', re.MULTILINE)
 # Comments that fill their lines, the types that stand within a line, and indentation: a third of what a page weighs.
 _BODY = r"(?:(?!\*/)[\s\S])*"
@@ -30,6 +31,18 @@ def joined(*names: str) -> str:
     for name in names:
         _collect(name, texts)
     return _SPARE.sub("", "\n".join(texts.values()))
+
+
+def plain(*names: str) -> str:
+    """The same without its exports: for a script that calls what it defines.
+
+    Args:
+        names: of the files.
+
+    Returns:
+        The text.
+    """
+    return _EXPORT.sub("", joined(*names))
 
 
 def _collect(name: str, texts: dict[str, str]) -> None:

@@ -1,0 +1,205 @@
+"""A live demo as one file that needs nothing else: a page, or the bare module for pages of one's own."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from dilviz.diffusion.checkpoint import check_writable, write_whole
+from dilviz.errors import InputError
+from dilviz.imitation import CloningPolicy, DiffusionPolicy
+from dilviz.imitation.learners import WEIGHTS, load_policy
+from dilviz.show.live import Live, LiveFork
+from dilviz.show.live.source import HERE, plain
+
+MARK = "made by dilviz embed"  # stands in each file that is written, and lets the next one replace it
+_PAGE = """\
+<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="generator" content="{mark}">
+<title>{title}</title>
+<link rel="icon" href="data:,">
+<style>{style}</style>
+</head>
+<body>
+<main>
+<h1>{title}</h1>
+<div id="dilviz"></div>
+<noscript>{still}<p>{says}</p></noscript>
+{caption}</main>
+<script type="application/json" id="dilviz-data">{data}</script>
+<script type="module">{script}</script>
+</body>
+</html>
+"""
+
+
+def embed(
+    demo: str,
+    *,
+    out: str | None = None,
+    hugo: str | None = None,
+    checkpoint: str | None = None,
+    caption: str | None = None,
+) -> dict[str, Any]:
+    """Write a demo as a file of its own.
+
+    Args:
+        demo: as in `DEMOS`.
+        out: the file, whose suffix says what it is: .html a page, .js a module.
+        hugo: the folder of a Hugo site, in place of `out`.
+        checkpoint: a folder that `dilviz train` made, or its file; None for what comes with the course.
+        caption: plain text below the demo.
+
+    Returns:
+        demo, files, bytes and sha256 of the first of them, and lines that show it in a page.
+
+    Raises:
+        InputError: an unknown demo, a checkpoint that it cannot take, or a place that cannot be written.
+    """
+    if (out is None) == (hugo is None):
+        raise InputError("give --out FILE or --hugo SITE; one of the two.")
+    kind = _check_out(str(out))
+    data = kind(make_demo(demo, checkpoint), caption or "")
+    files = {Path(str(out)): data}
+    _write(files)
+    about = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    return {"demo": demo, "files": [str(path) for path in files], **about}
+
+
+def _check_out(out: str) -> Callable[[Live, str], bytes]:
+    """What is asked for by the file's name; before the work, and not after it, see whether it can be written."""
+    path = Path(out)
+    if path.suffix not in KINDS:
+        raise InputError(f"--out {out} ends in no {' and no '.join(KINDS)}; name a page (x.html) or a module (x.js).")
+    try:
+        there = path.parent.is_dir()
+    except OSError:  # a name that is too long
+        there = False
+    if not there:
+        raise InputError(f"--out {out} cannot be written (there is no folder {path.parent}); name another place.")
+    _check_free(path)
+    return KINDS[path.suffix]
+
+
+def _check_free(path: Path) -> None:
+    check_writable(path)
+    if path.exists() and MARK.encode() not in path.read_bytes():
+        raise InputError(f"{path} is there already and is not {MARK}; move it away, or name another place.")
+
+
+def _write(files: dict[Path, bytes]) -> None:
+    """All of them or none: whatever can be known is found out first."""
+    folders = {folder for path in files for folder in path.parents if not folder.exists()}
+    try:
+        for path in files:
+            _check_free(path)
+        for path, data in files.items():
+            write_whole(path, data)
+    finally:
+        for folder in sorted(folders, key=lambda one: -len(one.parts)):
+            with suppress(OSError):
+                folder.rmdir()  # empty ones only
+
+
+def _fork(checkpoint: str | None) -> Live:
+    policy = None if checkpoint is None else load_policy(_weights(checkpoint))
+    if policy is None or isinstance(policy, DiffusionPolicy):
+        return LiveFork(diffusion=policy)
+    assert isinstance(policy, CloningPolicy)  # there is no third kind
+    return LiveFork(cloning=policy)
+
+
+# How each demo is made, from a checkpoint if one is given.
+DEMOS: dict[str, Callable[[str | None], Live]] = {
+    "fork": _fork,
+}
+
+
+def make_demo(name: str, checkpoint: str | None = None) -> Live:
+    """A demo by name.
+
+    Args:
+        name: as in `DEMOS`.
+        checkpoint: a folder that `dilviz train` made, or its file; None for what comes with the course.
+
+    Returns:
+        The demo.
+
+    Raises:
+        InputError: no such demo, or a checkpoint that it cannot take.
+    """
+    if name not in DEMOS:
+        raise InputError(f"demo {name!r} is unknown; take one of {', '.join(DEMOS)}.")
+    return DEMOS[name](checkpoint)
+
+
+def page(demo: Live, caption: str = "") -> bytes:
+    """A demo as a page that asks for nothing: no server, no kernel, no other file.
+
+    Args:
+        demo: any, in the state in which the page is to begin.
+        caption: plain text below it.
+
+    Returns:
+        The file.
+
+    Raises:
+        InputError: a number of the demo is not finite.
+    """
+    style = _styles("page.css")
+    script = f"\n{plain('page.js', f'{demo.demo}.js')}\nopenPage(render);\n"
+    text = _PAGE.format(
+        policy=_content_policy(script, style),
+        mark=MARK,
+        title=html.escape(demo.title),
+        style=style,
+        still=demo.still(),
+        says=html.escape(demo.says),
+        caption=f'<p class="caption">{html.escape(caption)}</p>\n' if caption else "",
+        data=_data(demo),
+        script=script,
+    )
+    return text.encode()
+
+
+KINDS: dict[str, Callable[[Live, str], bytes]] = {".html": page}
+
+
+def _content_policy(script: str, style: str) -> str:
+    """Nothing is loaded, and nothing runs but this script."""
+    return (
+        f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; img-src data:; "
+        "base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+    )
+
+
+def _hash(text: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
+
+
+def _styles(*more: str) -> str:
+    return "".join((HERE / name).read_text(encoding="utf-8") for name in ("live.css", *more))
+
+
+def _data(demo: Live) -> str:
+    try:
+        text = json.dumps(demo.values(), allow_nan=False, separators=(",", ":"))
+    except ValueError as error:
+        raise InputError(f"a number of the demo {demo.demo} is not finite; train the policy anew.") from error
+    return text.replace("<", "\\u003c")  # or text could end the script that it lies in
+
+
+def _weights(checkpoint: str) -> Path:
+    path = Path(checkpoint)
+    return path / WEIGHTS if path.is_dir() else path
