@@ -160,7 +160,7 @@ export function openStage({ model, el, label, height }) {
   const scheme = matchMedia("(prefers-color-scheme: dark)");
   stage.listen(scheme, "change", stage.redraw);
   const theme = new MutationObserver(() => stage.redraw()); // JupyterLab's and the page's themes are attributes
-  for (const node of [document.documentElement, document.body]) theme.observe(node, { attributes: true });
+  for (const node of [document.documentElement, document.body, el]) theme.observe(node, { attributes: true });
   closers.push(() => theme.disconnect());
   fit();
   return stage;
@@ -234,7 +234,9 @@ export function addHandle(stage, { name, frame, place, move, says, step = 0.01, 
 
 // --- controls: native, with labels ------------------------------------------------------------------------------------
 
-let controls = 0; // for the ids that tie a label to its control
+// For the ids that tie a label to its control: another demo in the same page counts from nought, too.
+const MINE = Math.random().toString(36).slice(2, 8);
+let controls = 0;
 
 /**
  * @param {Stage} stage
@@ -243,7 +245,7 @@ let controls = 0; // for the ids that tie a label to its control
  */
 function labelled(stage, text, parent = stage.bar) {
   const box = add(parent, "span", { class: "control" });
-  const id = `dilviz-control-${controls++}`;
+  const id = `dilviz-${MINE}-${controls++}`;
   add(box, "label", { for: id }, text);
   return { box, id };
 }
@@ -258,8 +260,9 @@ function labelled(stage, text, parent = stage.bar) {
  * @param {number} look.high
  * @param {number} [look.step]
  * @param {(value: number) => string} [look.show] the value in words
+ * @param {boolean} [look.settled] whether the model hears of it only when the hand lets go
  */
-export function addSlider(stage, name, { label, low, high, step = 1, show = String }) {
+export function addSlider(stage, name, { label, low, high, step = 1, show = String, settled = false }) {
   const { box, id } = labelled(stage, label);
   const input = add(box, "input", { type: "range", id, min: low, max: high, step, "data-name": name });
   const value = add(box, "output", { for: id });
@@ -268,7 +271,10 @@ export function addSlider(stage, name, { label, low, high, step = 1, show = Stri
     value.textContent = show(Number(stage.model.get(name)));
     input.setAttribute("aria-valuetext", value.textContent);
   }
-  stage.listen(input, "input", () => stage.set({ [name]: Number(input.value) }));
+  stage.listen(input, settled ? "change" : "input", () => stage.set({ [name]: Number(input.value) }));
+  stage.listen(input, "input", () => {
+    value.textContent = show(Number(input.value));
+  });
   stage.onChange([name], follow);
   follow();
   return input;
@@ -302,7 +308,7 @@ export function addChoice(stage, name, label, options) {
  */
 export function addTick(stage, name, label) {
   const box = add(stage.bar, "span", { class: "control" });
-  const id = `dilviz-control-${controls++}`;
+  const id = `dilviz-${MINE}-${controls++}`;
   const input = add(box, "input", { type: "checkbox", id, "data-name": name });
   add(box, "label", { for: id }, label);
   const follow = () => {
