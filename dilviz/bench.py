@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
+from dilviz.bench_live import live_page
 from dilviz.bench_ui import can_drive_a_browser, harness, slider_to_redraw
 from dilviz.diffusion import MLPDenoiser, NoiseSchedule, ddim, ddpm, dpm_solver, draw_noise
 from dilviz.diffusion.loop import Loop
@@ -32,8 +33,8 @@ def bench(parts: list[str]) -> list[dict]:
     """Measure.
 
     Args:
-        parts: "core" (sampling), "fit" (training), "ui" (a slider in a real browser); none for all that can be
-            measured here.
+        parts: "core" (sampling), "fit" (training), "ui" (a slider in a real browser), "live" (a live page in one, for
+            five minutes); none for all that can be measured here.
 
     Returns:
         One row a measurement: name, batch, ratio (ours over the bare work), ratio_diffusers (theirs; None where it
@@ -41,13 +42,13 @@ def bench(parts: list[str]) -> list[dict]:
 
     Raises:
         InputError: an unknown part.
-        MissingExtra: no browser for "ui".
+        MissingExtra: no browser for "ui" or "live".
     """
     unknown = set(parts) - set(_PARTS)
     if unknown:
         raise InputError(f"bench {sorted(unknown)[0]!r} is unknown; take some of {', '.join(_PARTS)}.")
-    chosen = parts or [part for part in _PARTS if part != "ui" or can_drive_a_browser()]
-    if "ui" in chosen:
+    chosen = parts or [part for part in _PARTS if part not in _IN_BROWSER or can_drive_a_browser()]
+    if _IN_BROWSER & set(chosen):
         harness()  # say that it is missing before the others are measured
     return [row for part in chosen for row in _PARTS[part]()]
 
@@ -185,4 +186,5 @@ def ui() -> list[dict]:
     return slider_to_redraw()
 
 
-_PARTS: dict[str, Callable[[], list[dict]]] = {"core": core, "fit": fit, "ui": ui}
+_PARTS: dict[str, Callable[[], list[dict]]] = {"core": core, "fit": fit, "ui": ui, "live": live_page}
+_IN_BROWSER = {"ui", "live"}

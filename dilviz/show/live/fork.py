@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
 import traitlets
 
+from dilviz.diffusion import CounterGenerator
 from dilviz.envs.fork import GOAL_RADIUS, MAX_STEP, MAX_STEPS, MOVING, MOVING_SPREAD, Scene
-from dilviz.envs.fork_env import ForkEnv
+from dilviz.envs.fork_env import PLACES, ForkEnv
 from dilviz.errors import InputError
-from dilviz.imitation import CloningPolicy, DiffusionPolicy
+from dilviz.imitation import CloningPolicy, DiffusionPolicy, rollout
 from dilviz.imitation.chunks import ChunkPolicy
 from dilviz.show.live.live import SWITCH, Bound, Live
-from dilviz.show.live.weights import pack_policy
-from dilviz.tasks import shipped
+from dilviz.show.live.weights import pack_policy, rounded_policy
+from dilviz.show.theme import ROLES
+from dilviz.tasks import TASKS, shipped
 
+STILL = 12  # walks in a page without scripts
 STEPS = range(1, 21)  # of denoising, that the slider offers
 RULES = {"max_step": MAX_STEP, "max_steps": MAX_STEPS, "goal_radius": GOAL_RADIUS}
 PLACE = Bound(0, 1, count=2)
@@ -35,7 +39,7 @@ class LiveFork(Live):
     """
 
     demo = "fork"
-    title = "Agents walk from the start to the goal, round a tree; each plans by taking noise off a chunk of actions."
+    title = "Round a tree: a diffusion policy, live"
     says = (
         "A diffusion policy plans its way round a tree by taking noise off a chunk of actions. "
         "With JavaScript you can drag the tree and watch it plan anew."
@@ -79,8 +83,41 @@ class LiveFork(Live):
         middle = MOVING if self.moving else ForkEnv().scenes
         world = {name: tuple(np.asarray(getattr(middle, name)).tolist()) for name in ("start", "goal", "tree")}
         super().__init__(**world | {"radius": float(middle.radius), "steps": planner.num_inference_steps} | state)
+        self.task, self.policies = task, (planner, cloner)
         self.diffusion, self.cloning = pack_policy(planner, STEPS), pack_policy(cloner, ())
         self.trained = _trained(MOVING, MOVING_SPREAD)
+
+    def still(self) -> str:
+        """Walks of both policies in the present scene.
+
+        Returns:
+            An <svg> element, with no style of its own.
+        """
+        world = {name: getattr(self, name) for name in PLACES}
+        task = replace(TASKS[self.task], options={**TASKS[self.task].options, **world, "exact": True})
+        planner, cloner = map(rounded_policy, self.policies)
+        walks = rollout(planner, task, range(self.seed, self.seed + STILL), CounterGenerator)
+        clone = rollout(cloner, task, [0], CounterGenerator)
+        inks = {name: ROLES[name].color for name in ("tree", "expert", "diffusion", "cloning")}
+        (x, y), (u, v) = self.tree, self.goal
+        discs = [(x, y, self.radius, inks["tree"]), (u, v, GOAL_RADIUS, inks["expert"])]
+        parts = [
+            f'<circle cx="{400 * a:.0f}" cy="{400 - 400 * b:.0f}" r="{400 * r:.0f}" fill="{ink}" fill-opacity=".2" '
+            f'stroke="{ink}"/>'
+            for a, b, r, ink in discs
+        ]
+        paths = "".join(_path(walks.path(i)) for i in range(STILL))
+        parts.append(f'<path d="{paths}" fill="none" stroke="{inks["diffusion"]}" stroke-width="1.5"/>')
+        parts.append(
+            f'<path d="{_path(clone.path(0))}" fill="none" stroke="{inks["cloning"]}" stroke-width="3" '
+            'stroke-dasharray="8 5"/>'
+        )
+        head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 400 400" role="img" aria-label="{self.title}">'
+        return f"{head}{''.join(parts)}</svg>"
+
+
+def _path(places: np.ndarray) -> str:
+    return "M" + "L".join(f"{400 * x:.0f} {400 - 400 * y:.0f}" for x, y in places[:, :2])
 
 
 def scene_of(policy: ChunkPolicy) -> str:

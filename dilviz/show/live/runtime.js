@@ -70,16 +70,9 @@ export function draw(generator, count) {
 /** @param {string} base64 */
 function bytes(base64) {
   const text = atob(base64);
-  const view = new DataView(new ArrayBuffer(text.length));
-  for (let i = 0; i < text.length; i++) view.setUint8(i, text.charCodeAt(i));
-  return view;
-}
-
-/** @param {number} bits of a float16 */
-function fromHalf(bits) {
-  const [sign, exponent, fraction] = [bits >> 15 ? -1 : 1, (bits >> 10) & 31, bits & 1023];
-  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
-  return exponent ? sign * 2 ** (exponent - 15) * (1 + fraction / 1024) : sign * 2 ** -24 * fraction;
+  const read = new Uint8Array(text.length);
+  for (let i = 0; i < read.length; i++) read[i] = text.charCodeAt(i);
+  return new DataView(read.buffer);
 }
 
 /**
@@ -88,7 +81,15 @@ function fromHalf(bits) {
  */
 export function halves(base64) {
   const view = bytes(base64);
-  return Float32Array.from({ length: view.byteLength / 2 }, (_, i) => fromHalf(view.getUint16(2 * i, true)));
+  const numbers = new Float32Array(view.byteLength / 2);
+  const bits = new Uint32Array(numbers.buffer);
+  for (let i = 0; i < numbers.length; i++) {
+    const half = view.getUint16(2 * i, true);
+    const [sign, exponent, fraction] = [half >> 15, (half >> 10) & 31, half & 1023];
+    if (exponent === 0) numbers[i] = (sign ? -1 : 1) * 2 ** -24 * fraction; // too small to have an exponent
+    else bits[i] = (sign << 31) | ((exponent === 31 ? 255 : exponent + 112) << 23) | (fraction << 13);
+  }
+  return numbers;
 }
 
 /**
@@ -114,19 +115,21 @@ const AT_ONCE = 4; // rows that share each weight while it is in a register: the
 const even = (n) => n + (n % 2);
 
 /**
- * @param {(i: number, j: number) => number} weight of output i and input j
- * @param {(i: number) => number} bias of output i
+ * Some columns of a matrix as a layer.
+ * @param {Float32Array} matrix (outputs, inputs)
  * @param {number} inputs
- * @param {number} outputs
+ * @param {number} from the first column
+ * @param {number} to after the last
+ * @param {ArrayLike<number>} [bias] (outputs,); 0 where it is not given
  * @returns {Layer}
  */
-function makeLayer(weight, bias, inputs, outputs) {
-  const rows = even(outputs);
-  const layer = { inputs, outputs: rows, weight: new Float32Array(rows * inputs), bias: new Float32Array(rows) };
-  for (let i = 0; i < outputs; i++) {
-    layer.bias[i] = bias(i);
-    for (let j = 0; j < inputs; j++) layer.weight[i * inputs + j] = weight(i, j);
-  }
+function makeLayer(matrix, inputs, from, to, bias = []) {
+  const outputs = matrix.length / inputs;
+  const width = to - from;
+  const weight = new Float32Array(even(outputs) * width);
+  const layer = { inputs: width, outputs: even(outputs), weight, bias: new Float32Array(even(outputs)) };
+  for (let i = 0; i < outputs; i++) layer.weight.set(matrix.subarray(i * inputs + from, i * inputs + to), i * width);
+  layer.bias.set(bias);
   return layer;
 }
 
@@ -213,28 +216,25 @@ export function makeNetwork({ sizes, weights, parts }) {
   const wanted = sizes.slice(1).reduce((sum, outputs, k) => sum + outputs * (sizes[k] + 1), 0);
   if (numbers.length !== wanted) throw new RangeError(`${numbers.length} weights where ${wanted} are expected`);
   if (!numbers.every(Number.isFinite)) throw new RangeError("a weight is not finite");
-  let at = 0;
-  /** @param {number} inputs @param {number} outputs @param {number} from @param {number} to */
-  const columns = (inputs, outputs, from, to) =>
-    makeLayer((i, j) => numbers[at + i * inputs + from + j], () => 0, to - from, outputs);
-  const whole = [];
+  /** @type {Layer[]} */
+  const layers = [];
   /** @type {Record<string, Layer>} */
   const first = {};
+  let at = 0;
   for (let k = 1; k < sizes.length; k++) {
     const [inputs, outputs] = [sizes[k - 1], sizes[k]];
-    const layer = columns(inputs, outputs, 0, inputs);
-    layer.bias.set(numbers.subarray(at + inputs * outputs, at + (inputs + 1) * outputs));
-    if (k === 1) {
-      let from = 0;
-      for (const [part, width] of Object.entries(parts)) {
-        first[part] = columns(inputs, outputs, from, from + width);
-        from += width;
-      }
+    const matrix = numbers.subarray(at, at + inputs * outputs);
+    at += inputs * outputs;
+    layers.push(makeLayer(matrix, inputs, 0, inputs, numbers.subarray(at, at + outputs)));
+    at += outputs;
+    if (k > 1) continue;
+    let from = 0;
+    for (const [part, width] of Object.entries(parts)) {
+      first[part] = makeLayer(matrix, inputs, from, from + width);
+      from += width;
     }
-    whole.push(layer);
-    at += (inputs + 1) * outputs;
   }
-  return { first, bias: whole[0].bias, layers: whole.slice(1), outputs: sizes[sizes.length - 1] };
+  return { first, bias: layers[0].bias, layers: layers.slice(1), outputs: sizes[sizes.length - 1] };
 }
 
 /** @param {number} rows */

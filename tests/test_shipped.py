@@ -1,92 +1,17 @@
-"""The fork's explorer shows what really happens: its walks are rollouts, its fan is what the walker samples."""
+"""What ships with the course is what its cards and tables say, and the explorers around it show what really happens."""
 
 import json
 
 import numpy as np
 import pytest
-import torch
 
 from dilviz.assets import asset
 from dilviz.course import results
 from dilviz.course.bugs import BUGS
 from dilviz.course.checkup import DoctorPanel
-from dilviz.envs.fork import FORK, MAX_STEP
 from dilviz.imitation import rollout
-from dilviz.show.fork import walks_from
-from dilviz.show.policy import LOOKS, STAGES, WALKERS, ForkExplorer, fork_data
 from dilviz.show.walks import WalksExplorer
 from dilviz.tasks import TASKS, shipped
-
-STATE = {"seed": 3, "start": 0.5, "steps": 10, "time": 0}
-
-
-@pytest.fixture(scope="module")
-def policies():
-    return shipped("fork", "diffusion"), shipped("fork", "cloning")
-
-
-def at(policies, **changes):
-    return fork_data(*policies, STATE | changes)
-
-
-def test_the_walks_are_rollouts_from_that_start(policies):
-    data = at(policies, start=0.46, seed=8)
-    walks = walks_from(policies[0], 0.46, range(8, 8 + WALKERS))
-    assert all(np.array_equal(a, walks.path(i)) for i, a in enumerate(data.walks))
-    assert all(np.allclose(walk[0], [0.46, FORK.start[1]], atol=1e-6) for walk in data.walks)
-    assert data.outcomes == list(walks.mode)
-
-
-@pytest.mark.parametrize("look", [0, 1, 4, 7])
-def test_the_chunk_that_is_shown_is_the_one_that_was_walked(policies, look):
-    data = at(policies, time=look * STAGES + STAGES - 1)
-    assert data.stage == 10
-    walked = data.walks[0][4 * look : 4 * look + 5]
-    assert np.allclose(data.fan[0][: len(walked)], walked, atol=1e-4)
-
-
-def test_the_fan_starts_as_noise_and_comes_apart_into_both_sides(policies):
-    noisy, clean = at(policies, time=0), at(policies, time=STAGES - 1)
-    assert (noisy.stage, clean.stage) == (0, 10)
-    ends = clean.sideways[-1]
-    assert (np.abs(ends) > 0.08).mean() > 0.7 and (ends > 0.08).any() and (ends < -0.08).any()
-    assert (np.abs(noisy.sideways[0]) > 0.08).mean() < 0.5
-    steps = np.linalg.norm(np.diff(noisy.fan, axis=1), axis=-1)
-    assert steps.max() <= MAX_STEP + 1e-6
-
-
-def test_cloning_goes_between_and_into_the_tree(policies):
-    data = at(policies)
-    assert not data.cloned_ok and abs(data.cloned_sideways) < 0.05
-    assert np.linalg.norm(data.cloned[-1] - FORK.tree) < FORK.radius + MAX_STEP
-
-
-def test_time_stays_at_the_last_look_when_the_walk_is_over(policies):
-    data = at(policies, time=LOOKS * STAGES - 1)
-    assert data.look <= (len(data.walks[0]) - 2) // 4
-
-
-def test_one_step_of_denoising_is_drawn_as_one(policies):
-    data = at(policies, steps=1, time=STAGES - 1)
-    assert data.stage == 1 and len(data.noise) == 2
-
-
-def test_the_explorer_says_what_it_shows_and_restores_itself():
-    explorer = ForkExplorer()
-    text = repr(explorer)
-    assert "24 walkers of the diffusion policy, seeds 3 to 26" in text and "Cloning runs into the tree" in text
-    explorer.assign(time=40, seed=11, start=0.47, steps=3)
-    assert repr(explorer) != text
-    explorer.reset()
-    assert repr(explorer) == text
-
-
-def test_the_figure_has_the_same_traces_in_every_state():
-    explorer = ForkExplorer()
-    first = [trace.name for trace in explorer.figure.data]
-    for changes in ({"time": 0}, {"time": 109}, {"steps": 20}, {"start": 0.55, "seed": 99}):
-        explorer.assign(**changes)
-        assert [trace.name for trace in explorer.figure.data] == first
 
 
 def test_a_planted_bug_moves_your_walks_and_not_the_mystery():
@@ -124,7 +49,7 @@ def test_what_ships_clears_its_bars_on_other_seeds():
     assert walks.success.mean() <= 0.1
 
 
-def test_the_data_that_a_card_names_is_recorded_again(policies):
+def test_the_data_that_a_card_names_is_recorded_again():
     card = results.card("fork", "diffusion")
     assert TASKS["fork"].demonstrations(card["train"]["demos"]).sha256 == card["train"]["data_sha256"]
 
@@ -155,29 +80,6 @@ def test_the_doctor_in_a_lesson_says_what_is_missing_and_looks_again(monkeypatch
         and "a &amp; b" in panel.report.value
     )
     assert repr(panel) == "Doctor"
-
-
-def test_the_explorer_leaves_its_policies_as_they_are(policies):
-    policies[0].use("ddpm", 50, 0.3)
-    at(policies, steps=2)
-    assert (policies[0].sampler, policies[0].num_inference_steps, policies[0].warm_start) == ("ddpm", 50, 0.3)
-    policies[0].use("ddim", 10)
-
-
-def test_a_policy_that_has_learned_more_walks_anew(policies):
-    learned = shipped("fork", "diffusion")
-    before = fork_data(learned, policies[1], STATE).walks[0]
-    with torch.no_grad():
-        learned.denoiser.last.weight.mul_(0.5)
-    after = fork_data(learned, policies[1], STATE | {"time": STAGES - 1})
-    assert not np.array_equal(after.walks[0][:3], before[:3])
-    assert np.allclose(after.fan[0][:4], after.walks[0][:4], atol=1e-4)
-
-
-def test_a_look_into_the_walker_draws_nothing_from_the_global_generator(policies):
-    before = torch.random.get_rng_state()
-    at(policies, seed=50)
-    assert torch.equal(before, torch.random.get_rng_state())
 
 
 def rates(policy, steps):
