@@ -18,8 +18,8 @@ from dilviz.errors import MissingExtra
 ROOT = Path(__file__).resolve().parent.parent
 PRESSES, DRAG_MS = 30, 1000
 REDRAW_BAR, SETTLE_BAR = 100.0, 300.0
-CELL = """from dilviz.show.noising import NoisingExplorer
-NoisingExplorer("fork: points")"""
+CELL = """from dilviz.show.variance import VarianceExplorer
+VarianceExplorer()"""
 
 # The time from a key to the picture that follows it: Plotly says when it has drawn.
 PRESS = """async ([key]) => {

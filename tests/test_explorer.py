@@ -75,14 +75,37 @@ def test_data_is_computed_once_a_change():
     assert len(explorer.calls) == 4
 
 
-def test_a_bound_linked_first_is_drawn_once():
-    size, index = ipywidgets.IntSlider(9, 1, 9), ipywidgets.IntSlider(8, 0, 8)
+def bounded(states):
+    """An index into something, and its size: an explorer in which one control bounds another."""
+    size, index = ipywidgets.SelectionSlider(options=[4, 9, 99], value=9), ipywidgets.IntSlider(8, 0, 8)
     ipywidgets.dlink((size, "value"), (index, "max"), lambda n: n - 1)
+    controls = {"index": index, "size": size}
+    return Explorer(controls, lambda state: states.append(state), lambda _: go.Figure(), lambda _: "nothing")
+
+
+def test_a_bound_linked_first_is_drawn_once():
     states = []
-    controls = {"size": size, "index": index}
-    explorer = Explorer(controls, lambda state: states.append(state), lambda _: go.Figure(), lambda _: "nothing")
+    bounded(states).size.value = 4
+    assert states[1:] == [{"index": 3, "size": 4}]
+
+
+def test_reset_and_assign_bring_back_what_a_bound_had_cut():
+    explorer = bounded([])
     explorer.size.value = 4
-    assert states[1:] == [{"size": 4, "index": 3}]
+    explorer.reset()
+    assert explorer.state() == explorer.initial == {"index": 8, "size": 9}
+    explorer.assign(index=90, size=99)
+    assert explorer.index.value == 90
+
+
+def test_a_value_that_is_refused_leaves_the_picture_with_its_controls():
+    states = []
+    explorer = bounded(states)
+    with pytest.raises(InputError, match=r"^size does not take 7; take one of 4, 9, 99\.$"):
+        explorer.assign(index=5, size=7)
+    assert explorer.index.value == states[-1]["index"] == 5
+    with pytest.raises(InputError, match=r"^index does not take 'late'; give one like 5\.$"):
+        explorer.assign(index="late")
 
 
 def test_reset_restores_the_first_state():

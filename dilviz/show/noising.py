@@ -1,20 +1,16 @@
-"""Forward noising: data that dissolves under a slider."""
+"""Forward noising: schedules to choose from, data at a time t, and what its pictures share."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-import ipywidgets
 import numpy as np
 import plotly.graph_objects as go
-import torch
 
-from dilviz.diffusion import BETA_SCHEDULES, NoiseSchedule
-from dilviz.envs.fork import FORK
-from dilviz.errors import InputError
+from dilviz.diffusion import CounterGenerator, NoiseSchedule
 from dilviz.show import theme
-from dilviz.show.base import Explorer, rounded
-from dilviz.show.datasets import DATASETS, Dataset, dataset
+from dilviz.show.base import rounded
+from dilviz.show.datasets import Dataset, dataset
 
 NOT_NOISE = 0.01  # more alpha_bar than this at the last step, and the last step is not noise yet
 TIMESTEPS = (10, 20, 50, 100, 200, 500, 1000)
@@ -42,40 +38,24 @@ def make_schedule(num_train_timesteps: int, beta_schedule: str, rescale: bool) -
     return NoiseSchedule(num_train_timesteps, beta_schedule, min(1e-4 * factor, 0.5), min(0.02 * factor, 0.999))
 
 
-def left_at_the_end(alpha_bar: float) -> str:
-    """What a schedule leaves of the data at its last step, with a warning where that is too much.
+def shown(name: str) -> Dataset:
+    """As much of some data as a picture holds.
 
     Args:
-        alpha_bar: at the schedule's last step.
+        name: as in DATASETS.
 
     Returns:
-        One sentence.
+        Its first rows.
+
+    Raises:
+        InputError: no such data.
     """
-    warning = "" if alpha_bar <= NOT_NOISE else " ⚠ Too much: the last step is not noise yet."
-    return f"At the last step ᾱ = {rounded(alpha_bar)} is left.{warning}"
+    data = dataset(name)
+    return replace(data, x0=data.x0[: SHOWN["points" if data.x0.shape[1] == 1 else "paths"]])
 
 
-@dataclass(frozen=True)
-class NoisingData:
-    """What the noising picture shows.
-
-    Args:
-        clean: (N, L, 2) places before any noise.
-        noisy: (N, L, 2) places at time t.
-        alpha_bar: (T,) of the schedule.
-        t: the time, -1 (clean) to T-1.
-        tree: whether the tree is drawn.
-    """
-
-    clean: np.ndarray
-    noisy: np.ndarray
-    alpha_bar: np.ndarray
-    t: int
-    tree: bool
-
-
-def noising_data(schedule: NoiseSchedule, data: Dataset, t: int, seed: int) -> NoisingData:
-    """Noise some data to time t. The same seed is the same noise at every t, so that dragging t moves each point.
+def noised(schedule: NoiseSchedule, data: Dataset, t: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Noise some data to time t. The same seed is the same noise at every t, in Python as in the browser.
 
     Args:
         schedule: the noise.
@@ -84,66 +64,14 @@ def noising_data(schedule: NoiseSchedule, data: Dataset, t: int, seed: int) -> N
         seed: of the noise.
 
     Returns:
-        What the picture shows.
+        (N, L, 2) places before any noise, and the same at time t.
 
     Raises:
         InputError: a time out of range.
     """
-    x0 = data.x0[: SHOWN["points" if data.x0.shape[1] == 1 else "paths"]]
-    noise = torch.randn(x0.shape, generator=torch.Generator().manual_seed(seed))
-    xt = schedule.add_noise(x0, noise, t)
-    clean, noisy = (data.positions(x).numpy() for x in (x0, xt))
-    return NoisingData(clean, noisy, schedule.alphas_cumprod.numpy(), t, data.tree)
-
-
-def noising_figure(data: NoisingData) -> go.Figure:
-    """The scene at the left, what is left of signal and noise at the right.
-
-    Args:
-        data: what to draw.
-
-    Returns:
-        The figure.
-    """
-    T = len(data.alpha_bar)
-    share = np.concatenate([[0.0], (np.arange(T) + 1) / T])  # of the way; t = -1 is 0
-    signal = np.sqrt(np.concatenate([[1.0], data.alpha_bar]))
-    sigma = np.sqrt(np.concatenate([[0.0], 1 - data.alpha_bar]))
-    now = data.t + 1
-    too_much = data.alpha_bar[-1] > NOT_NOISE
-    right = {"xaxis": "x2", "yaxis": "y2"}
-    traces = [
-        *_scene(data),
-        theme.line("data", share, signal, " signal √ᾱ", **right),
-        theme.line("noise", share, sigma, " noise √(1−ᾱ)", **right),
-        theme.points("data", share[[now]], signal[[now]], size=11, **right),
-        theme.points("noise", share[[now]], sigma[[now]], size=11, **right),
-        theme.points("cloning", share[-1:], signal[-1:], size=14, opacity=float(too_much), **right),
-        _signs(data.tree),
-    ]
-    return go.Figure(traces, two_panels([TREE] if data.tree else [], "share of the T steps", (-0.03, 1.08)))
-
-
-def _scene(data: NoisingData) -> list[go.Scatter]:
-    if data.clean.shape[1] > 1:
-        return [
-            theme.paths("data", data.clean, opacity=0.6),
-            theme.paths("noise", data.noisy[1:], opacity=0.55, line_width=1, line_dash="solid"),
-            theme.paths("noise", data.noisy[:1], line_width=3, line_dash="solid"),
-        ]
-    clean, noisy = data.clean[:150, 0], data.noisy[:, 0]  # enough to see the heaps; every mark costs a redraw
-    return [
-        theme.points("data", clean[:, 0], clean[:, 1], size=4),
-        theme.points("noise", noisy[:, 0], noisy[:, 1], size=5, opacity=0.7),
-        theme.points("noise", noisy[:1, 0], noisy[:1, 1], size=12),
-    ]
-
-
-def _signs(tree: bool) -> go.Scatter:
-    """Where a walk starts and where it wants to go."""
-    y = np.array([2 * FORK.start[1] - 1, 2 * FORK.goal[1] - 1]) if tree else np.full(2, np.nan)
-    signs = theme.points("tree", np.zeros(2), y, size=8)
-    return signs.update(mode="markers+text", text=["start", "goal"], textposition=["bottom center", "top center"])
+    noise = CounterGenerator(seed).randn(tuple(data.x0.shape))
+    xt = schedule.add_noise(data.x0, noise, t)
+    return data.positions(data.x0).numpy(), data.positions(xt).numpy()
 
 
 def two_panels(shapes: list[dict], x_title: str, y: tuple[float, float], **more: object) -> go.Layout:
@@ -169,79 +97,14 @@ def two_panels(shapes: list[dict], x_title: str, y: tuple[float, float], **more:
     return layout
 
 
-def describe_noising(data: NoisingData) -> str:
-    """The noising picture in a sentence.
-
-    Args:
-        data: what it shows.
-
-    Returns:
-        The sentence.
-    """
-    T = len(data.alpha_bar)
-    alpha_bar = 1.0 if data.t < 0 else float(data.alpha_bar[data.t])
-    left = left_at_the_end(float(data.alpha_bar[-1]))
-    return (
-        f"t = {data.t} of 0 … {T - 1}{' (clean)' if data.t < 0 else ''}: ᾱ = {rounded(alpha_bar)}, so xₜ is "
-        f"{rounded(alpha_bar**0.5)} times the data (grey) plus {rounded((1 - alpha_bar) ** 0.5)} times noise. {left}"
-    )
-
-
-class NoisingExplorer(Explorer):
-    """Drag t, and the data dissolves.
-
-    Args:
-        data: a name in DATASETS to begin with.
-        schedule: a schedule of your own; it takes the place of the controls for schedule and T.
-        t: where to begin; -1 is clean.
-
-    Raises:
-        InputError: no such data, or a time out of range.
-    """
-
-    def __init__(self, data: str = "fork: walks", schedule: NoiseSchedule | None = None, t: int = 2) -> None:
-        steps = ipywidgets.SelectionSlider(options=TIMESTEPS, value=50, description="T", continuous_update=True)
-        last = (len(schedule) if schedule else steps.value) - 1
-        dataset(data)  # says what there is, if that is not
-        if t not in range(-1, last + 1):
-            raise InputError(f"t is {t!r}; give -1 (clean) to {last}.")
-        slider = ipywidgets.IntSlider(min=-1, max=last, value=t)
-        controls = {
-            "t": slider,
-            "what": ipywidgets.Dropdown(options=list(DATASETS), value=data, description="data"),
-            "seed": ipywidgets.IntSlider(min=0, max=20, value=0),
-        }
-        if schedule is None:
-            ipywidgets.dlink((steps, "value"), (slider, "max"), lambda T: T - 1)
-            controls |= {
-                "beta_schedule": ipywidgets.Dropdown(
-                    options=list(BETA_SCHEDULES), value="squaredcos_cap_v2", description="schedule"
-                ),
-                "T": steps,
-                "rescale": ipywidgets.Checkbox(value=True, description="fit betas to T", indent=False),
-            }
-            # The cosine fits T by itself: a switch that does nothing would only puzzle.
-            ipywidgets.dlink(
-                (controls["beta_schedule"], "value"),
-                (controls["rescale"], "disabled"),
-                lambda s: s == "squaredcos_cap_v2",
-            )
-
-        def compute(state: dict) -> NoisingData:
-            chosen = schedule or make_schedule(state["T"], state["beta_schedule"], state["rescale"])
-            t = min(state["t"], len(chosen) - 1)
-            return noising_data(chosen, dataset(state["what"]), t, state["seed"])
-
-        super().__init__(controls, compute, noising_figure, describe_noising, play="t", reset=True)
-
-
 def noising_strip() -> go.Figure:
     """The walks at four noise levels, side by side: what a page shows that has no slider.
 
     Returns:
         The figure.
     """
-    schedule, data, times = NoiseSchedule(50), dataset("fork: walks"), (-1, 3, 9, 25)
+    schedule, data, times = NoiseSchedule(50), shown("fork: walks"), (-1, 3, 9, 25)
+    few = replace(data, x0=data.x0[:8])
     layout = theme.layout(y=(-1.6, 1.6), axes=False, height=230, margin_b=30)
     layout.annotations = [
         {
@@ -259,8 +122,12 @@ def noising_strip() -> go.Figure:
     traces: list[go.Scatter] = []
     for k, t in enumerate(times):
         axis = f"x{k + 1}" if k else "x"
-        shown = noising_data(schedule, data, t, seed=0)
-        scene = _scene(replace(shown, clean=shown.clean[:8], noisy=shown.noisy[:8]))
+        clean, noisy = noised(schedule, few, t, seed=0)
+        scene = [
+            theme.paths("data", clean, opacity=0.6),
+            theme.paths("noise", noisy[1:], opacity=0.55, line_width=1, line_dash="solid"),
+            theme.paths("noise", noisy[:1], line_width=3, line_dash="solid"),
+        ]
         traces += [trace.update(xaxis=axis, cliponaxis=True) for trace in scene]
         layout.shapes += (TREE | {"xref": axis},)
         layout[axis.replace("x", "xaxis")] = layout.xaxis.to_plotly_json() | {

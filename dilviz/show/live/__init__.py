@@ -2,5 +2,6 @@
 
 from dilviz.show.live.fork import LiveFork
 from dilviz.show.live.live import Live
+from dilviz.show.live.noising import LiveNoising
 
-__all__ = ["Live", "LiveFork"]
+__all__ = ["Live", "LiveFork", "LiveNoising"]
