@@ -265,7 +265,7 @@ function labelled(stage, text, parent = stage.bar) {
 export function addSlider(stage, name, { label, low, high, step = 1, show = String, settled = false }) {
   const { box, id } = labelled(stage, label);
   const input = add(box, "input", { type: "range", id, min: low, max: high, step, "data-name": name });
-  const value = add(box, "output", { for: id });
+  const value = add(box, "span", { class: "value", "aria-hidden": true }); // the slider itself says it aloud
   function follow() {
     input.value = stage.model.get(name);
     value.textContent = show(Number(stage.model.get(name)));
@@ -384,7 +384,7 @@ export function addTransport(stage, { tick, rewind, length, at, seek, says, loop
     asked = playing ? requestAnimationFrame(beat) : 0;
     const frames = Math.min((now - last) / FRAME_MS, 4); // after a pause of the page it does not jump
     last = now;
-    if (!stage.seen || document.hidden) return;
+    if (!playing || !stage.seen || document.hidden) return; // a beat may still come after a pause
     ended = !tick(frames * SPEEDS[speeds.selectedIndex][1]);
     if (ended && again?.checked) rewind();
     else if (ended) clock.play(false);
