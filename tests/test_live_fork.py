@@ -124,12 +124,12 @@ def test_keys_move_what_is_focused_and_say_where_it_is(browser, html):
         page = demo.page
         demo_ready(page)
         for name in ("start", "goal", "tree", "size of the tree"):
-            before = at(page, name)
+            before = handle(page, name).get_attribute("aria-label")
             handle(page, name).focus()
             page.keyboard.press("ArrowRight")
-            assert at(page, name) != before
-            said = page.locator(".status").text_content()
-            assert said.startswith(f"{name}: ") and f"{at(page, name)[0]:.2f}" in said
+            named = "document.activeElement.getAttribute('aria-label')"
+            now = wait(page, f"(before) => {named} !== before && {named}", before)
+            assert page.locator(".status").text_content() == now.removeprefix("Move ")
 
 
 def test_a_scene_outside_of_the_training_is_called_that(browser, html):
