@@ -1,48 +1,47 @@
-"""The README's moving picture: `python -m dilviz.show.film` draws assets/fork.gif, frame by frame in a browser."""
+"""The README's moving picture: `python -m dilviz.show.film` plays the live fork in a browser and keeps it as a GIF."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
-import plotly.graph_objects as go
 
 from dilviz.show import theme
-from dilviz.show.policy import fork_film
-from dilviz.show.stills import WIDTH, _page, _shot
+from dilviz.show.live import Live, LiveFork
+from dilviz.show.stills import Moment, _page, shots
 
-TINTS, SCALE = 11, 0.8  # of each colour; of the page's width
+TINTS, SCALE = 11, 0.55  # of each colour; of the pixels that a still has
+FRAME_MS, WAVE_MS = 130, 6200  # a frame of the GIF; from the first noise to the last arrival
 
 
-def film(frames: Sequence[go.Figure], path: Path, milliseconds: int = 130) -> None:
-    """Draw figures one after the other into a GIF that repeats.
+def film(demo: Live, times: Iterable[int], path: Path, milliseconds: int = FRAME_MS) -> None:
+    """Keep moments of a live demo as a GIF that repeats.
 
     Args:
-        frames: at least one, all of the same size.
+        demo: in its first state.
+        times: of the frames, milliseconds since the start.
         path: of the file; its folder is made.
-        milliseconds: how long each stands.
+        milliseconds: how long each frame stands.
 
     Raises:
         MissingExtra: Playwright is not installed.
     """
     from PIL import Image, ImageColor
 
-    shots = []
     with _page() as page:
-        for frame in frames:
-            shot = _shot(page, frame)
-            size = round(WIDTH * SCALE), round(shot.height * WIDTH / shot.width * SCALE)
-            shots.append(shot.resize(size, Image.Resampling.LANCZOS))
+        frames = [shot.resize([round(SCALE * side) for side in shot.size], 1) for shot in shots(page, demo, times)]
     # One palette for all, or a thing changes its colour from frame to frame: each role's, thinned by the white paper.
     tones = [ImageColor.getrgb(color) for color in {theme.TEXT, *(role.color for role in theme.ROLES.values())}]
     mixed = [255 - round((255 - part) * share) for tone in tones for share in np.linspace(0, 1, TINTS) for part in tone]
     palette = Image.new("P", (1, 1))
     palette.putpalette(mixed)
-    shots = [shot.quantize(palette=palette, dither=Image.Dither.NONE) for shot in shots]
+    frames = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
     path.parent.mkdir(parents=True, exist_ok=True)
-    shots[0].save(path, save_all=True, append_images=shots[1:], duration=milliseconds, loop=0, optimize=True)
+    frames[0].save(path, save_all=True, append_images=frames[1:], duration=milliseconds, loop=0, optimize=True)
 
+
+STILLS = {"00_fork": lambda: Moment(LiveFork(), 3000)}
 
 if __name__ == "__main__":
-    film(fork_film(), Path("assets/fork.gif"))
+    film(LiveFork(), range(0, WAVE_MS, FRAME_MS), Path("assets/fork.gif"))

@@ -1,6 +1,7 @@
 """Pictures for readers without a kernel: `python -m dilviz.show.stills` draws assets/stills.
 
-A file of `show` that has stills says so: `STILLS = {"01_noising": function}`, the function returning a figure.
+A file of `show` that has stills says so: `STILLS = {"01_noising": function}`, the function returning a figure, or a
+moment of a live demo.
 """
 
 from __future__ import annotations
@@ -9,8 +10,9 @@ import argparse
 import importlib
 import io
 import pkgutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,8 @@ from plotly.offline import get_plotlyjs
 import dilviz.show
 from dilviz.assets import chromium
 from dilviz.errors import MissingExtra
+from dilviz.show.embed import page as page_of
+from dilviz.show.live import Live
 
 WIDTH, PIXELS, COLORS = 760, 1.5, 64  # of the page; pixels of the file to one of the page; flat pictures need few
 # Plotly numbers its parts at random; the file may not depend on it.
@@ -30,16 +34,32 @@ PAGE = """<!doctype html><meta charset="utf-8">
 DRAW = "figure => Plotly.newPlot('still', figure.data, figure.layout, { staticPlot: true })"
 
 
-def stills() -> dict[str, Callable[[], go.Figure]]:
+@dataclass(frozen=True)
+class Moment:
+    """A live demo some time after its start.
+
+    Args:
+        demo: in its first state.
+        milliseconds: since then, by a clock of its own: the picture is the same on a slow machine.
+    """
+
+    demo: Live
+    milliseconds: int
+
+
+Picture = go.Figure | Moment
+
+
+def stills() -> dict[str, Callable[[], Picture]]:
     """Collects what the files of `show` draw as stills.
 
     Returns:
-        name -> a function that makes the figure, in the order of the names.
+        name -> a function that makes the picture, in the order of the names.
 
     Raises:
         ValueError: two files give one name.
     """
-    found: dict[str, Callable[[], go.Figure]] = {}
+    found: dict[str, Callable[[], Picture]] = {}
     for module in pkgutil.iter_modules(dilviz.show.__path__):
         here = getattr(importlib.import_module(f"dilviz.show.{module.name}"), "STILLS", {})
         if twice := here.keys() & found.keys():
@@ -48,25 +68,25 @@ def stills() -> dict[str, Callable[[], go.Figure]]:
     return dict(sorted(found.items()))
 
 
-def still(figure: go.Figure, path: str | Path) -> None:
-    """Draws a figure as a PNG on white, so that it can be read on a dark page too.
+def still(picture: Picture, path: str | Path) -> None:
+    """Draws a picture as a PNG on white, so that it can be read on a dark page too.
 
     Args:
-        figure: what to draw, as wide as a lesson's page.
+        picture: what to draw, as wide as a lesson's page.
         path: of the file; its folder is made.
 
     Raises:
         MissingExtra: Playwright is not installed.
     """
     with _page() as page:
-        _draw(page, figure, Path(path))
+        _draw(page, picture, Path(path))
 
 
-def write_stills(chosen: Mapping[str, Callable[[], go.Figure]], folder: str | Path) -> list[Path]:
+def write_stills(chosen: Mapping[str, Callable[[], Picture]], folder: str | Path) -> list[Path]:
     """Draws stills into a folder.
 
     Args:
-        chosen: name -> a function that makes the figure.
+        chosen: name -> a function that makes the picture.
         folder: for the files, `name.png`; it is made.
 
     Returns:
@@ -96,22 +116,49 @@ def _page() -> Iterator[Any]:
         browser.close()
 
 
-def _shot(page: Any, figure: go.Figure) -> Any:
-    """A figure drawn on the page, as an RGB image of Pillow's."""
-    from PIL import Image
-
+def _shot(page: Any, picture: Picture) -> Any:
+    """A picture drawn on the page, as an RGB image of Pillow's."""
+    if isinstance(picture, Moment):
+        return next(shots(page, picture.demo, [picture.milliseconds]))
     page.set_content(PAGE)
     page.add_script_tag(content=get_plotlyjs())
-    page.evaluate(DRAW, figure.to_dict())
-    return Image.open(io.BytesIO(page.locator("#still").screenshot())).convert("RGB")
+    page.evaluate(DRAW, picture.to_dict())
+    return _image(page.locator("#still"))
 
 
-def _draw(page: Any, figure: go.Figure, path: Path) -> None:
+def shots(page: Any, demo: Live, times: Iterable[int]) -> Iterator[Any]:
+    """A live demo's canvas at several times, as RGB images of Pillow's.
+
+    Args:
+        page: Playwright's.
+        demo: in its first state.
+        times: milliseconds since the start, rising.
+
+    Returns:
+        One image a time.
+    """
+    page.clock.install(time=0)
+    page.set_content(page_of(demo).decode())
+    page.clock.pause_at(1)
+    before = 0
+    for time in times:
+        page.clock.run_for(time - before)
+        before = time
+        yield _image(page.locator("canvas"))
+
+
+def _image(element: Any) -> Any:
     from PIL import Image
 
-    picture = _shot(page, figure).quantize(COLORS, dither=Image.Dither.NONE)
+    return Image.open(io.BytesIO(element.screenshot())).convert("RGB")
+
+
+def _draw(page: Any, picture: Picture, path: Path) -> None:
+    from PIL import Image
+
+    image = _shot(page, picture).quantize(COLORS, dither=Image.Dither.NONE)
     path.parent.mkdir(parents=True, exist_ok=True)
-    picture.save(path, optimize=True)
+    image.save(path, optimize=True)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -136,4 +183,6 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    from dilviz.show.stills import main  # this file as the others know it, with their Moment
+
     raise SystemExit(main())
