@@ -219,7 +219,8 @@ def _show_evaluate(result: dict) -> str:
 
 
 def _show_embed(result: dict) -> str:
-    return f"{result['demo']}: {result['bytes'] / 1000:.0f} kB, written to {', '.join(result['files'])}"
+    said = f"{result['demo']}: {result['bytes'] / 1000:.0f} kB, written to {', '.join(result['files'])}; shown by"
+    return "\n".join([said, *result["use"]])
 
 
 def _show_bench(result: dict) -> str:

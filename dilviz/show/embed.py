@@ -15,6 +15,7 @@ from dilviz.diffusion.checkpoint import check_writable, write_whole
 from dilviz.errors import InputError
 from dilviz.imitation import CloningPolicy, DiffusionPolicy
 from dilviz.imitation.learners import WEIGHTS, load_policy
+from dilviz.show.hugo import check_site, site_files
 from dilviz.show.live import Live, LiveFork
 from dilviz.show.live.source import HERE, plain
 
@@ -62,19 +63,32 @@ def embed(
         caption: plain text below the demo.
 
     Returns:
-        demo, files, bytes and sha256 of the first of them, and lines that show it in a page.
+        demo, files, bytes and sha256 of the first of them, and use: lines that show it, each a way of its own.
 
     Raises:
         InputError: an unknown demo, a checkpoint that it cannot take, or a place that cannot be written.
     """
     if (out is None) == (hugo is None):
         raise InputError("give --out FILE or --hugo SITE; one of the two.")
-    kind = _check_out(str(out))
+    site, kind = (check_site(hugo), page) if hugo is not None else (None, _check_out(str(out)))
     data = kind(make_demo(demo, checkpoint), caption or "")
-    files = {Path(str(out)): data}
+    files = {Path(str(out)): data} if site is None else site_files(site, demo, data, MARK)
     _write(files)
     about = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-    return {"demo": demo, "files": [str(path) for path in files], **about}
+    return {"demo": demo, "files": [str(path) for path in files], **about, "use": _use(demo, out)}
+
+
+def _use(demo: str, out: str | None) -> list[str]:
+    """How the demo is shown: each line is a way."""
+    name = f"/dilviz/{demo}.html" if out is None else Path(out).name
+    if name.endswith(".js"):
+        call = f'import {{ mount }} from "./{name}"; mount(document.getElementById("demo"));'
+        return [f'<div id="demo"></div> <script type="module">{html.escape(call, quote=False)}</script>']
+    frame = (
+        f'<iframe src="{html.escape(name)}" title="Live demo: {demo}" width="100%" height="720" frameborder="0" '
+        'sandbox="allow-scripts" loading="lazy"></iframe>'
+    )
+    return [frame] if out else [f'{{{{< dilviz demo="{demo}" >}}}}', frame]
 
 
 def _check_out(out: str) -> Callable[[Live, str], bytes]:
@@ -167,13 +181,40 @@ def page(demo: Live, caption: str = "") -> bytes:
         still=demo.still(),
         says=html.escape(demo.says),
         caption=f'<p class="caption">{html.escape(caption)}</p>\n' if caption else "",
-        data=_data(demo),
+        data=_data(demo, {}),
         script=script,
     )
     return text.encode()
 
 
-KINDS: dict[str, Callable[[Live, str], bytes]] = {".html": page}
+def module(demo: Live, caption: str = "") -> bytes:
+    """A demo as a module that exports `mount(element, state?, changed?)`, for pages that want no frame.
+
+    Args:
+        demo: any, in the state in which it is to begin.
+        caption: plain text below it.
+
+    Returns:
+        The file.
+
+    Raises:
+        InputError: a number of the demo is not finite.
+    """
+    data = _data(demo, {"caption": caption} if caption else {})
+    lines = [
+        f"// {MARK}: mount(element, state, changed) shows the demo in an element and gives {{ go(state), close() }}.",
+        "// A state is what stands after # in the address of the demo's page; changed(state) hears of each change.",
+        plain("mount.js", f"{demo.demo}.js"),
+        f"const demoData = {data};",
+        f"const demoStyle = {json.dumps(_styles())};",
+        'export function mount(element, state = "", changed = () => {}) {',
+        "return placeDemo(render, demoData, demoStyle, element, state, changed);",
+        "}\n",
+    ]
+    return "\n".join(lines).encode()
+
+
+KINDS: dict[str, Callable[[Live, str], bytes]] = {".html": page, ".js": module}
 
 
 def _content_policy(script: str, style: str) -> str:
@@ -192,9 +233,9 @@ def _styles(*more: str) -> str:
     return "".join((HERE / name).read_text(encoding="utf-8") for name in ("live.css", *more))
 
 
-def _data(demo: Live) -> str:
+def _data(demo: Live, more: dict[str, str]) -> str:
     try:
-        text = json.dumps(demo.values(), allow_nan=False, separators=(",", ":"))
+        text = json.dumps(demo.values() | more, allow_nan=False, separators=(",", ":"))
     except ValueError as error:
         raise InputError(f"a number of the demo {demo.demo} is not finite; train the policy anew.") from error
     return text.replace("<", "\\u003c")  # or text could end the script that it lies in

@@ -81,7 +81,7 @@ export function makeModel(values, saved = () => {}) {
  * @param {(state: string) => void} changed told the state, likewise, whenever it has changed
  * @returns {{ go: (state: string) => void, close: () => void }} to go to another state, and to end
  */
-export function show(render, data, el, state, changed) {
+export function showDemo(render, data, el, state, changed) {
   const { bounds } = data;
   const first = Object.fromEntries(Object.keys(bounds).map((name) => [name, data[name]]));
   const model = makeModel({ ...data, ...readState(state, bounds) }, () => {
@@ -103,7 +103,7 @@ export function openPage(render) {
   const data = JSON.parse(document.getElementById("dilviz-data")?.textContent ?? "{}");
   const el = /** @type {HTMLElement} */ (document.getElementById("dilviz"));
   const address = keepAddress();
-  const demo = show(render, data, el, location.hash, address.tell);
+  const demo = showDemo(render, data, el, location.hash, address.tell);
   addEventListener("hashchange", () => {
     address.drop();
     demo.go(location.hash);
@@ -142,9 +142,12 @@ function keepAddress() {
 /** Tell the page around how high this one is, and hear from it, and from it alone, on what this one stands. */
 function talkToParent() {
   const page = document.documentElement;
+  let [wide, high] = [0, 0];
   const tell = (ready = false) => {
-    const height = Math.ceil(document.body.getBoundingClientRect().height);
-    parent.postMessage({ dilviz: { ready, height } }, "*"); // whoever frames it may know its height
+    const { width, height } = document.body.getBoundingClientRect();
+    high = width === wide ? Math.max(high, height) : height; // words come and go: the text below is not to jump
+    wide = width;
+    parent.postMessage({ dilviz: { ready, height: Math.ceil(high) } }, "*"); // whoever frames it may know that
   };
   page.dataset.framed = "";
   addEventListener("message", ({ source, data }) => {
