@@ -140,7 +140,7 @@ def _add_evaluate(sub: _Parser) -> None:
 
 
 def _add_embed(sub: _Parser) -> None:
-    sub.add_argument("demo", metavar="DEMO", help="fork, …; a wrong name lists them")
+    sub.add_argument("demo", metavar="DEMO", help="denoising, fork, noising or player")
     sub.add_argument("--out", metavar="FILE", help="x.html is a page that needs nothing else, x.js the bare module")
     sub.add_argument("--hugo", metavar="SITE", help="write the shortcode and the page into a Hugo site instead")
     sub.add_argument("--checkpoint", metavar="C", help="a policy of your own: a folder that train made, or its file")

@@ -16,8 +16,9 @@ from dilviz.errors import InputError
 from dilviz.imitation import CloningPolicy, DiffusionPolicy
 from dilviz.imitation.learners import WEIGHTS, load_policy
 from dilviz.show.hugo import check_site, site_files
-from dilviz.show.live import Live, LiveFork
+from dilviz.show.live import Live, LiveDenoising, LiveFork, LiveNoising
 from dilviz.show.live.source import HERE, plain
+from dilviz.show.players import player_from
 
 MARK = "made by dilviz embed"  # stands in each file that is written, and lets the next one replace it
 _PAGE = """\
@@ -126,17 +127,29 @@ def _write(files: dict[Path, bytes]) -> None:
                 folder.rmdir()  # empty ones only
 
 
-def _fork(checkpoint: str | None) -> Live:
-    policy = None if checkpoint is None else load_policy(_weights(checkpoint))
+def _fork(checkpoint: Path | None) -> Live:
+    policy = None if checkpoint is None else load_policy(checkpoint)
     if policy is None or isinstance(policy, DiffusionPolicy):
         return LiveFork(diffusion=policy)
     assert isinstance(policy, CloningPolicy)  # there is no third kind
     return LiveFork(cloning=policy)
 
 
-# How each demo is made, from a checkpoint if one is given.
-DEMOS: dict[str, Callable[[str | None], Live]] = {
+def _without_policy(kind: type[Live]) -> Callable[[Path | None], Live]:
+    def make(checkpoint: Path | None) -> Live:
+        if checkpoint is not None:
+            raise InputError(f"the demo {kind.demo} runs no policy; leave --checkpoint out.")
+        return kind()
+
+    return make
+
+
+# How each demo is made, from a policy's file if one is given.
+DEMOS: dict[str, Callable[[Path | None], Live]] = {
+    "denoising": _without_policy(LiveDenoising),
     "fork": _fork,
+    "noising": _without_policy(LiveNoising),
+    "player": player_from,
 }
 
 
@@ -152,10 +165,12 @@ def make_demo(name: str, checkpoint: str | None = None) -> Live:
 
     Raises:
         InputError: no such demo, or a checkpoint that it cannot take.
+        MissingExtra: the demo's task needs a package that is not installed.
     """
     if name not in DEMOS:
         raise InputError(f"demo {name!r} is unknown; take one of {', '.join(DEMOS)}.")
-    return DEMOS[name](checkpoint)
+    path = None if checkpoint is None else Path(checkpoint)
+    return DEMOS[name](path / WEIGHTS if path and path.is_dir() else path)
 
 
 def page(demo: Live, caption: str = "") -> bytes:
@@ -239,8 +254,3 @@ def _data(demo: Live, more: dict[str, str]) -> str:
     except ValueError as error:
         raise InputError(f"a number of the demo {demo.demo} is not finite; train the policy anew.") from error
     return text.replace("<", "\\u003c")  # or text could end the script that it lies in
-
-
-def _weights(checkpoint: str) -> Path:
-    path = Path(checkpoint)
-    return path / WEIGHTS if path.is_dir() else path
