@@ -140,7 +140,8 @@ def variance_data(reading: str, t: int, T: int = 50, mystery: np.ndarray | None 
         raise InputError(f"t = {t} is no time of this picture; give 0 to {T - 1}.")
     x = READINGS[reading](schedule, x0, torch.Generator().manual_seed(0))  # (T, N, 1, 2)
     measured = x.var(1).mean((1, 2)).numpy()  # torch's is three times as fast as NumPy's, and this runs in a drag
-    return VarianceData(x[t, :500, 0].numpy(), measured, law.copy(), np.full(T, np.nan) if mystery is None else mystery, t)
+    mystery = np.full(T, np.nan) if mystery is None else mystery
+    return VarianceData(x[t, :500, 0].numpy(), measured, law.copy(), mystery, t)
 
 
 def _check_readings(readings: Sequence[str]) -> None:
