@@ -138,8 +138,9 @@ def shots(page: Any, demo: Live, times: Iterable[int]) -> Iterator[Any]:
         One image a time.
     """
     page.clock.install(time=0)
+    page.clock.pause_at(1)  # before there is anything that a real second could move
     page.set_content(page_of(demo).decode())
-    page.clock.pause_at(1)
+    page.locator("canvas").wait_for()
     before = 0
     for time in times:
         page.clock.run_for(time - before)
