@@ -55,7 +55,7 @@ export function drawScene({ context, stage, roles, frame, scene, wave, moment, p
   const paths = wave.walkers.map((/** @type {Walker} */ walker, /** @type {number} */ k) =>
     soFar(walker.places, moment.reached[k], active.has(walker) ? part : 1),
   );
-  takePen(context, roles.diffusion, { alpha: alone ? 1 : 0.6, width: alone ? 3 : 1.2 });
+  takePen(context, roles.diffusion, { alpha: alone ? 1 : 0.8, width: alone ? 3 : 1.2 });
   context.beginPath();
   for (const path of paths) follow(context, frame, path);
   context.stroke();
@@ -85,7 +85,7 @@ export function drawThoughts({ context, stage, roles, frame, panel, scene, wave,
     places(walker.places[moment.reached[wave.walkers.indexOf(walker)] - 1], actionsOf(policy, moment.chunks, row, size), rules),
   );
   if (moment.kind === "thought") {
-    takePen(context, clean ? roles.diffusion : roles.noise, { alpha: fans.length > 1 ? 0.75 : 1, dash: "solid", width: fans.length > 1 ? 1.2 : 3 });
+    takePen(context, clean ? roles.diffusion : roles.noise, { alpha: fans.length > 1 ? 0.85 : 1, dash: "solid", width: fans.length > 1 ? 1.2 : 3 });
     context.beginPath();
     for (const fan of fans) follow(context, frame, fan);
     context.stroke();
