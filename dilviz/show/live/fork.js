@@ -242,7 +242,7 @@ function render({ model, el }) {
     move: ([x, y]) => {
       const { low, high } = get("bounds").radius;
       const [dx, dy] = [x - get("tree")[0], get("tree")[1] - y];
-      stage.set({ radius: clamp(Math.max(dx, dy) / SHIFT, low, high) });
+      stage.set({ radius: clamp((dx + dy) * SHIFT, low, high) }); // each arrow moves it, either way
     },
   });
 
