@@ -11,7 +11,14 @@ from dilviz.errors import InputError
 from dilviz.imitation import rollout
 from dilviz.imitation.episodes import Episodes
 from dilviz.show import landing, theme
-from dilviz.show.landing import LandingExplorer, LandingPlayer, describe_landing, landing_data, landing_figure
+from dilviz.show.landing import (
+    LandingExplorer,
+    LandingPlayer,
+    describe_landing,
+    landing_data,
+    landing_figure,
+    landing_recording,
+)
 from dilviz.tasks import TASKS
 
 pytest.importorskip("Box2D")
@@ -85,6 +92,31 @@ def test_engines_fire_as_the_environment_fires_them(action, engines):
     assert track.engines[0] == engines
 
 
+def test_the_player_has_the_landers_where_the_states_say(data):
+    shown = landing_recording(data)
+    for track, played in zip(data.tracks, shown["tracks"], strict=True):
+        states = np.array(track.states)
+        np.testing.assert_allclose(np.array(played["places"])[:, :2] / landing.WORLD, states[:, :2], atol=5e-5)
+        np.testing.assert_allclose(np.array(played["places"])[:, 2], states[:, 4], atol=6e-3)
+        assert (played["label"], played["ends"]) == (track.role, track.says)
+        assert len(played["powers"]) == len(track.engines)
+    assert (shown["rate"], shown["timed"], shown["last"]) == (50, True, max(len(t.engines) for t in data.tracks))
+    [soil, pad] = shown["background"]
+    assert soil["points"][: len(data.ground)] == (np.array(data.ground) * landing.WORLD).tolist()
+    assert (min(x for x, _ in pad["points"]), max(y for _, y in pad["points"])) == (-60, pytest.approx(31, abs=0.1))
+
+
+@pytest.mark.parametrize(("engines", "burning"), [((0.7, 0), [0]), ((0, 0.6), [1]), ((0.5, -1), [0, 2]), ((0, 0), [])])
+def test_a_flame_stands_on_the_side_that_it_pushes_from(data, engines, burning):
+    track = replace(data.tracks[0], engines=[list(engines)] * len(data.tracks[0].engines))
+    shown = landing_recording(replace(data, tracks=(track,)))
+    powers = shown["tracks"][0]["powers"][3]
+    assert [k for k, power in enumerate(powers) if power] == burning
+    assert max(powers) == max(map(abs, engines))
+    below, left, right = (np.mean(jet["base"], axis=0) for jet in shown["craft"]["jets"])
+    assert below[1] < -10 and left[0] < -16 and right[0] > 16
+
+
 def test_a_seed_gives_the_same_landings_and_another_gives_others(data, policies):
     assert landing_data(7, policies) == data
     other = landing_data(8, policies)
@@ -138,26 +170,32 @@ def test_a_sentence_says_what_became_of_each(data, verdicts, sentence):
 
 
 def test_what_a_page_is_sent_is_small(data):
-    assert len(json.dumps(LandingPlayer(data).scene)) < 20_000 * len(data.tracks)
+    assert len(json.dumps(LandingPlayer(data).values())) < 12_000 * len(data.tracks)
 
 
 def test_a_changed_seed_replaces_the_tracks_in_one_message(policies, monkeypatch):
     explorer = LandingExplorer(policies, seed=7)
-    player, before, messages = explorer.player, explorer.player.scene, []
-    monkeypatch.setattr(player, "send_state", lambda key=None: messages.append(key))
-    explorer.seed.value = 8
-    assert explorer.children[1] is player
-    assert player.data == landing_data(8, policies)
-    assert player.scene["tracks"] != before["tracks"]
-    assert len(messages) == 1
+    before, messages = explorer.scene, []
+    monkeypatch.setattr(explorer, "send_state", lambda key: messages.append({key} if isinstance(key, str) else {*key}))
+    explorer.seed = 8
+    assert explorer.data == landing_data(8, policies)
+    assert explorer.scene["tracks"] != before["tracks"]
+    assert [keys for keys in messages if keys != {"seed"}] == [{"scene"}]
 
 
 def test_text_says_seed_and_verdicts_and_no_return(policies):
     says = "From the same start the expert lands, the cloned policy crashes."
     explorer = LandingExplorer(policies, seed=7)
     assert repr(explorer) == f"LandingExplorer(seed=7): {says}"
-    assert repr(explorer.player) == f"LandingPlayer(seed 7): {says}"
-    assert explorer._repr_mimebundle_()["text/plain"] == repr(explorer)
+    assert repr(LandingPlayer(explorer.data)) == f"LandingPlayer(seed 7): {says}"
+    assert explorer._repr_mimebundle_()[0]["text/plain"] == repr(explorer)
+
+
+def test_it_waits_until_it_is_played(data):
+    player = LandingPlayer(data)
+    assert not player.playing
+    assert 0 < player.scene["glimpse"] < min(len(track.engines) for track in data.tracks) / 2
+    assert LandingPlayer(data, playing=True, at=9).values()["at"] == 9
 
 
 @pytest.mark.parametrize(
@@ -166,8 +204,8 @@ def test_text_says_seed_and_verdicts_and_no_return(policies):
         (lambda: landing_data(0, {}), "policies has none; name each by one of diffusion, cloning"),
         (lambda: landing_data(0, {"zork": Steady()}), "policies has zork; name each by one of"),
         (lambda: landing_data(-1, {"expert": Steady()}), "seed is -1; give 0 or more"),
-        (lambda: LandingExplorer({"expert": Steady()}, seed=100), "seed is 100; give 0 to 99"),
-        (lambda: LandingExplorer({"expert": Steady()}, seed="now"), "seed is 'now'; give 0 to 99"),
+        (lambda: LandingExplorer({"expert": Steady()}, seed=100), "seed is 100; give a whole number from 0 to 99"),
+        (lambda: LandingExplorer({"expert": Steady()}, seed="now"), "seed is 'now'; give a whole number from 0 to 99"),
     ],
 )
 def test_what_cannot_be_shown_is_refused_in_one_sentence(call, says):

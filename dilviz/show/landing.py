@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
-import anywidget
-import ipywidgets
 import numpy as np
 import plotly.graph_objects as go
 import traitlets
@@ -18,9 +15,11 @@ from dilviz.errors import InputError
 from dilviz.imitation.episodes import Episodes
 from dilviz.imitation.rollout import Policy, rollout
 from dilviz.show import theme
+from dilviz.show.live import recordings
+from dilviz.show.live.live import Bound
+from dilviz.show.live.player import LivePlayer
 from dilviz.tasks import TASKS, shipped
 
-LAST_SEED = 99  # of the explorer
 STEPS_PER_SECOND = 50  # of the environment
 # A state counts halves of Gymnasium's picture of 600 x 400 pixels; scenes are drawn in these pixels.
 WORLD = np.array([300.0, 200.0])
@@ -28,6 +27,15 @@ STANDS = 18.0  # a lander's middle above its feet; there is y = 0
 LOW, HIGH = -108.0, 322.0  # what is seen of a scene
 HULL = [(-14, 17), (-17, 0), (-17, -10), (17, -10), (17, 0), (14, 17), (-14, 17)]
 LEGS = [(np.nan, np.nan), (-13, -6), (-27, -17), (np.nan, np.nan), (13, -6), (27, -17)]
+FEET = [[[-13, -6], [-27, -17]], [[-31, -17], [-23, -17]], [[13, -6], [27, -17]], [[31, -17], [23, -17]]]
+JETS = [  # the main engine's, and the two at the sides: the one on the left pushes to the right
+    {"base": [[-6, -11], [6, -11]], "tip": [0, -30]},
+    {"base": [[-17, 8], [-17, 14]], "tip": [-18, 0]},
+    {"base": [[17, 8], [17, 14]], "tip": [18, 0]},
+]
+CRAFT = recordings.Craft(HULL[:-1], FEET, JETS, radius=26)
+FLAG = np.array([[0, 0], [0, 50], [18, 44], [0, 38]])
+FAR = 3 * WORLD[0]
 NAMES = {"expert": "the expert", "diffusion": "the diffusion policy", "cloning": "the cloned policy"}
 VERDICTS = {  # what became of one: what it does, what several do
     "landed": ("lands", "land"),
@@ -158,22 +166,20 @@ def describe_landing(data: Landing) -> str:
     return f"From the same start {', '.join(parts)}."
 
 
-class LandingPlayer(anywidget.AnyWidget):
+class LandingPlayer(LivePlayer):
     """Landings to play, scrub and slow down; the browser alone moves them.
 
     Args:
         data: made by `landing_data`.
+        state: of `LivePlayer`; it waits until it is played.
+
+    Raises:
+        InputError: a state that cannot be.
     """
 
-    _esm = Path(__file__).with_name("landing.js")
-    _css = theme.CSS
-    _roles = traitlets.Dict({name: asdict(role) for name, role in theme.ROLES.items()}).tag(sync=True)
-    scene = traitlets.Dict().tag(sync=True)
-    caption = traitlets.Unicode().tag(sync=True)
-
-    def __init__(self, data: Landing) -> None:
-        super().__init__()
-        self.show(data)
+    def __init__(self, data: Landing, **state: Any) -> None:
+        super().__init__(landing_recording(data), **{"playing": False} | state)
+        self.data = data
 
     def show(self, data: Landing) -> None:
         """Replay other landings in the same place.
@@ -181,50 +187,81 @@ class LandingPlayer(anywidget.AnyWidget):
         Args:
             data: made by `landing_data`.
         """
-        tracks = [asdict(track) | {"says": track.says} for track in data.tracks]
         with self.hold_sync():
-            self.data, self.caption = data, describe_landing(data)
-            self.scene = {"ground": data.ground, "pad": list(data.pad), "tracks": tracks}
+            self.data, self.scene, self.at = data, landing_recording(data), 0
 
     def __repr__(self) -> str:
         """One line: the seed and what became of each."""
-        return f"{type(self).__name__}(seed {self.data.seed}): {self.caption}"
+        return f"{type(self).__name__}(seed {self.data.seed}): {self.scene['caption']}"
 
 
-class LandingExplorer(ipywidgets.VBox):
+def landing_recording(data: Landing) -> dict[str, Any]:
+    """Landings as the player takes them, in pixels of Gymnasium's picture.
+
+    Args:
+        data: made by `landing_data`.
+
+    Returns:
+        The recording.
+    """
+    ground = np.array(data.ground) * WORLD
+    ends = [[FAR, ground[-1, 1]], [FAR, LOW - FAR], [-FAR, LOW - FAR], [-FAR, ground[0, 1]]]  # it goes on, out of sight
+    left, right = (FLAG + foot for foot in _feet(data))
+    moon = [
+        recordings.Shape("area", [*ground.tolist(), *ends], "expert"),
+        recordings.Shape("line", [*left[::-1].tolist(), *right.tolist()]),
+    ]
+    tracks = [
+        recordings.Track(track.role, _poses(track.states), track.role, track.says, powers=_powers(track.engines))
+        for track in data.tracks
+    ]
+    options = {"rate": STEPS_PER_SECOND, "timed": True, "caption": describe_landing(data)}
+    return recordings.recording(tracks, moon, ((-WORLD[0], WORLD[0]), (LOW, HIGH)), CRAFT, **options)
+
+
+def _feet(data: Landing) -> np.ndarray:
+    """Of the two flags, (2, 2) in pixels."""
+    return np.stack([data.pad, np.interp(data.pad, *np.array(data.ground).T)], axis=1) * WORLD
+
+
+def _poses(states: list[list[float]]) -> list[list[float]]:
+    x, y, _, _, angle, *_ = np.array(states).T
+    return np.stack([x * WORLD[0], y * WORLD[1], angle], axis=1).round(2).tolist()
+
+
+def _powers(engines: list[list[float]]) -> list[list[float]]:
+    main, side = np.array(engines).T
+    return np.stack([main, side.clip(0, 1), (-side).clip(0, 1)], axis=1).round(2).tolist()
+
+
+class LandingExplorer(LandingPlayer):
     """A seed, and how each policy lands from the start that it gives.
 
     Args:
         policies: role -> policy, such as {"expert": …, "diffusion": …, "cloning": …}.
         seed: to begin with, 0 to 99.
+        state: of `LivePlayer`.
 
     Raises:
         InputError: no policy, no such role, or no such seed.
         MissingExtra: Box2D is not installed.
     """
 
-    def __init__(self, policies: Mapping[str, Policy], seed: int = 0) -> None:
-        if seed not in range(LAST_SEED + 1):
-            raise InputError(f"seed is {seed!r}; give 0 to {LAST_SEED}.")
+    BOUNDS: ClassVar = LivePlayer.BOUNDS | {"seed": Bound(0, 99, whole=True)}
+    seed = traitlets.Int(0).tag(sync=True)
+
+    def __init__(self, policies: Mapping[str, Policy], seed: int = 0, **state: Any) -> None:
         self.policies = dict(policies)
-        self.seed = ipywidgets.IntSlider(seed, 0, LAST_SEED, description="seed", continuous_update=False)
-        self.seed.style.description_width = "initial"
-        self.player = LandingPlayer(landing_data(seed, self.policies))
-        bar = ipywidgets.HBox([self.seed]).add_class("dilviz-controls")
-        super().__init__([bar, self.player])
-        self.add_class("dilviz").add_class("dilviz-explorer")
-        self.seed.observe(self._land, "value")
+        self.seed = seed
+        super().__init__(landing_data(self.seed, self.policies), seed=self.seed, **state)
+        self.observe(self._land, "seed")
 
     def __repr__(self) -> str:
         """One line: the seed and what became of each."""
-        return f"{type(self).__name__}(seed={self.seed.value}): {self.player.caption}"
-
-    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any] | None:
-        bundle = super()._repr_mimebundle_(**kwargs)
-        return bundle and bundle | {"text/plain": repr(self)}  # ipywidgets cuts it at 110 characters
+        return f"{type(self).__name__}(seed={self.seed}): {self.scene['caption']}"
 
     def _land(self, _change: Any) -> None:
-        self.player.show(landing_data(self.seed.value, self.policies))
+        self.show(landing_data(self.seed, self.policies))
 
 
 def landing_figure(data: Landing) -> go.Figure:
@@ -237,10 +274,9 @@ def landing_figure(data: Landing) -> go.Figure:
         The figure.
     """
     ground = np.array(data.ground) * WORLD
-    foot = np.interp(data.pad, *np.array(data.ground).T) * WORLD[1]
     soil = np.array([[ground[0, 0], LOW], *ground, [ground[-1, 0], LOW]])
     traces = [theme.line("expert", *soil.T, line_width=0, fill="toself", fillcolor=theme.ROLES["expert"].fill)]
-    traces += [_flag(x * WORLD[0], y) for x, y in zip(data.pad, foot, strict=True)]
+    traces += [_flag(*foot) for foot in _feet(data)]
     for track in data.tracks:
         path = np.array(track.states)[:, :2] * WORLD
         x, y = path[::STEPS_PER_SECOND].T
@@ -253,7 +289,7 @@ def landing_figure(data: Landing) -> go.Figure:
 
 
 def _flag(x: float, y: float) -> go.Scatter:
-    up, right = np.array([0, 50, 44, 38]), np.array([0, 0, 18, 0])
+    right, up = FLAG.T
     return theme.line("expert", x + right, y + up, line_color=theme.TEXT, line_dash="solid")
 
 
