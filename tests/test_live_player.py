@@ -239,14 +239,14 @@ def test_the_player_of_the_course_is_a_light_page():
     pytest.importorskip("Box2D")
     player = player_of()
     assert isinstance(player, LandingPlayer) and player.playing
-    assert [one["role"] for one in player.scene["tracks"]] == ["expert", "diffusion"]
+    assert [one["role"] for one in player.scene["tracks"]] == ["diffusion", "expert"]
     assert len(page(player)) < 100_000
 
 
 def test_the_player_of_a_checkpoint_shows_its_own_task(tmp_path):
     shipped("fork", "cloning").save(tmp_path / WEIGHTS, {"task": "fork"})
     shown = player_from(tmp_path / WEIGHTS, playing=False).scene
-    assert [track["role"] for track in shown["tracks"]] == ["expert"] * WALKS + ["cloning"] * WALKS
+    assert [track["role"] for track in shown["tracks"]] == ["cloning"] * WALKS + ["expert"] * WALKS
     tree, goal = shown["background"]
     assert (tree["points"][0], tree["radius"]) == (FORK.tree.tolist(), 0.25)
     assert goal["points"][0] == FORK.goal.tolist()
@@ -265,7 +265,7 @@ def test_a_task_with_a_camera_is_filmed(monkeypatch):
     pytest.importorskip("Box2D")
     monkeypatch.setitem(TASKS, "other", replace(LANDER, name="other"))
     shown = player_of(shipped("lander", "cloning"), "other").scene
-    assert [film["role"] for film in shown["films"]] == ["expert", "cloning"]
+    assert [film["role"] for film in shown["films"]] == ["cloning", "expert"]
 
 
 # --- in a browser, under the page's own policy

@@ -65,7 +65,7 @@ def player_of(policy: ChunkPolicy | None = None, task: str = "lander", seed: int
     sees, does = len(learner.observation_scale.low), len(learner.action_scale.low)
     if (sees, does) != (world.observation_dim, world.action_dim):
         raise InputError(f"the policy sees {sees} numbers and gives {does}; it is none of {task}: name its own task.")
-    both: dict[str, Policy] = {"expert": world.expert(), learner.kind: learner}
+    both: dict[str, Policy] = {learner.kind: learner, "expert": world.expert()}  # its dots on the other's line
     if task == "lander":
         return LandingPlayer(landing_data(seed, both), **{"playing": True} | state)
     if has_camera(world):
