@@ -44,7 +44,7 @@ WALKS = """([packed, steps, scenes, seeds, rules]) => {
 
 @pytest.fixture(scope="module")
 def page(browser):
-    return load(browser, "runtime.js", "fork_world.js")
+    return load(browser, "numbers.js", "samplers.js", "fork_world.js")
 
 
 @pytest.mark.parametrize(("key", "counter", "scrambled"), KNOWN)

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { actionsOf, condition, makeWalker, move, outside, sideOf, walk, walks } from "../../dilviz/show/live/fork_world.js";
-import { makePlan } from "../../dilviz/show/live/runtime.js";
+import { makePlan } from "../../dilviz/show/live/samplers.js";
 
 const RULES = { max_step: 0.03, max_steps: 60, goal_radius: 0.05 };
 const SCENE = { tree: [0.5, 0.5], radius: 0.2, goal: [0.5, 0.9], start: [0.5, 0.1] };

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { addNoise, drag, levelAt, levelOf, pairOf, placesOf, sayNoising, threeDigits } from "../../dilviz/show/live/noising_data.js";
-import { normals } from "../../dilviz/show/live/runtime.js";
+import { normals } from "../../dilviz/show/live/numbers.js";
 
 const TABLE = [6, 2, 0, -3, -9]; // log-SNR at t = 0 … 4
 const PLAIN = { origin: [0, 0], step: 1, summed: false, tree: false };

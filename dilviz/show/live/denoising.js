@@ -2,9 +2,13 @@
 
 import { drawData, makeFlow, makeNoise, measure, placesAt, planOf, shifted } from "./denoising_flow.js";
 import { drawFlow } from "./denoising_picture.js";
-import { addButton, addChoice, addHandle, addSlider, addTransport, calm, clamp, makeFrame, openStage, write } from "./stage.js";
+import { addTransport, calm } from "./clock.js";
+import { addButton, addChoice, addHandle, addSlider } from "./controls.js";
+import { write } from "./ink.js";
+import { clamp } from "./numbers.js";
+import { makeFrame, openStage } from "./stage.js";
 
-/** @typedef {import("./runtime.js").Step} Step */
+/** @typedef {import("./samplers.js").Step} Step */
 /** @typedef {import("./denoising_flow.js").Figures} Figures */
 
 const FILM = 240; // sixtieths of a second from noise to data

@@ -1,11 +1,11 @@
 // Where particles go that denoise over a mixture that is known: pure functions, arrays in and out.
 // The mixture's best denoiser is that of dilviz/diffusion/denoisers.py, and held to it.
 
-import { draw, floats, makeGenerator, makePlan, normals, sampling } from "./runtime.js";
-import { clamp } from "./stage.js";
+import { clamp, draw, floats, makeGenerator, normals } from "./numbers.js";
+import { makePlan, sampling } from "./samplers.js";
 
 /** @typedef {{means: Point[], weights: number[], std: number}} Mixture Gaussian heaps, all as wide as each other */
-/** @typedef {import("./runtime.js").Step} Step */
+/** @typedef {import("./samplers.js").Step} Step */
 /** @typedef {{on: number, spread: number, shares: number[]}} Figures */
 
 // --- the mixture ------------------------------------------------------------------------------------------------------

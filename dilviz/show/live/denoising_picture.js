@@ -1,7 +1,8 @@
 // The picture of a flow: the data's ground, the score field, particles and their tails.
 
 import { exactScore, placesAt } from "./denoising_flow.js";
-import { clamp, takePen } from "./stage.js";
+import { takePen } from "./ink.js";
+import { clamp } from "./numbers.js";
 
 /** @typedef {import("./denoising_flow.js").Mixture} Mixture */
 /** @typedef {import("./denoising_flow.js").Flow} Flow */

@@ -2,7 +2,10 @@
 
 import { makePolicy, makeWalker, outside, walk, walks } from "./fork_world.js";
 import { drawScene, drawThoughts } from "./fork_picture.js";
-import { addButton, addChoice, addHandle, addSlider, addTick, addTransport, calm, clamp, makeFrame, openStage } from "./stage.js";
+import { addTransport, calm } from "./clock.js";
+import { addButton, addChoice, addHandle, addSlider, addTick } from "./controls.js";
+import { clamp } from "./numbers.js";
+import { makeFrame, openStage } from "./stage.js";
 
 /** @import { Walker, Rules, Scene, Policy } from "./fork_world.js" */
 

@@ -1,7 +1,9 @@
 // How a moment of the fork is drawn: the scene, the chunks that are being thought, and how their ends part in a panel.
 
 import { actionsOf } from "./fork_world.js";
-import { clamp, disc, makeFrame, takePen, trace, write } from "./stage.js";
+import { disc, takePen, trace, write } from "./ink.js";
+import { clamp } from "./numbers.js";
+import { makeFrame } from "./stage.js";
 
 /** @import { Walker, Rules, Scene, Policy } from "./fork_world.js" */
 /** @import { Moment, Wave } from "./fork.js" */

@@ -1,7 +1,8 @@
 // The fork without a picture: dynamics (those of dilviz/envs/fork.py, held to it by recorded rollouts), policies, walks.
 
-import { denoiser, draw, floats, makeGenerator, makeNetwork, makePlan, regress, sampling } from "./runtime.js";
-import { clamp } from "./stage.js";
+import { denoiser, makeNetwork, regress } from "./network.js";
+import { clamp, draw, floats, makeGenerator } from "./numbers.js";
+import { makePlan, sampling } from "./samplers.js";
 
 /** @typedef {{tree: Point, radius: number, goal: Point, start: Point}} Scene */
 /** @typedef {{max_step: number, max_steps: number, goal_radius: number}} Rules */
@@ -51,12 +52,12 @@ export function sideOf(scene, places) {
  * @typedef {{low: number[], high: number[]}} Scale
  * @typedef {object} Policy
  * @property {string} kind "diffusion" or "cloning"
- * @property {import("./runtime.js").Network} network
+ * @property {import("./network.js").Network} network
  * @property {{observation: Scale, action: Scale}} scales
  * @property {number} obs_horizon
  * @property {number} action_horizon
  * @property {string} prediction_type
- * @property {Record<string, import("./runtime.js").Step[]>} plans by number of steps
+ * @property {Record<string, import("./samplers.js").Step[]>} plans by number of steps
  */
 
 /** A policy as Python packed it. @param {any} packed @returns {Policy} */

@@ -2,8 +2,10 @@
 
 import { addNoise, drag, levelAt, makeSet, pairOf, placesOf, sayNoising } from "./noising_data.js";
 import { arrange, drawLevels, drawScene } from "./noising_picture.js";
-import { floats, normals } from "./runtime.js";
-import { addButton, addChoice, addHandle, addSlider, addTick, addTransport, clamp, makeFrame, openStage } from "./stage.js";
+import { addTransport } from "./clock.js";
+import { addButton, addChoice, addHandle, addSlider, addTick } from "./controls.js";
+import { clamp, floats, normals } from "./numbers.js";
+import { makeFrame, openStage } from "./stage.js";
 
 const FILM = 300; // sixtieths of a second that play takes from clean to the last step
 

@@ -1,6 +1,6 @@
 // Data of the noising demo and its noise at a time t: pure functions, held to dilviz/diffusion/schedule.py by a test.
 
-import { floats } from "./runtime.js";
+import { floats } from "./numbers.js";
 
 /**
  * Data as Python packed it: rows of `length` pairs; each is a place by itself, or (`summed`) a step from the place before.

@@ -1,7 +1,8 @@
 // How the noising demo is drawn: the data at the left (on narrow pages above), the levels of signal and noise beside it.
 
 import { levelAt, pairOf } from "./noising_data.js";
-import { disc, makeFrame, takePen, trace, write } from "./stage.js";
+import { disc, takePen, trace, write } from "./ink.js";
+import { makeFrame } from "./stage.js";
 
 const WIDE = 620; // pixels from which the panel stands beside the scene
 const GREY_POINTS = 150; // enough to see the heaps

@@ -1,7 +1,7 @@
 // A live demo in a web page: what anywidget's model is in a notebook, the state in the address, and a word with the page
 // around, if there is one.
 
-import { clamp } from "./stage.js";
+import { clamp } from "./numbers.js";
 
 /** @typedef {{low: number, high: number, count: number, whole: boolean, options: any[]}} Bound */
 /** @typedef {(view: View) => () => void} Render */

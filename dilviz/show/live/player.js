@@ -2,7 +2,11 @@
 // Python; here it is only shown.
 
 import { boxAround, placeLabels } from "./labels.js";
-import { add, addSlider, addTransport, calm, clamp, disc, makeFrame, openStage, takePen, trace, write } from "./stage.js";
+import { addTransport, calm } from "./clock.js";
+import { addSlider } from "./controls.js";
+import { disc, takePen, trace, write } from "./ink.js";
+import { clamp } from "./numbers.js";
+import { add, makeFrame, openStage } from "./stage.js";
 
 /** @typedef {import("./labels.js").Area} Area */
 /** @typedef {import("./labels.js").Labelled} Labelled */
@@ -137,7 +141,7 @@ const flat = (/** @type {number[][]} */ places) => places.flatMap((place) => pla
 /** The whole way thin, what is done of it in full. @param {Picture} picture @param {Track} track @param {boolean} many */
 function drawTrail({ context, roles, frame, step }, { role, places }, many) {
   const look = roles[role];
-  takePen(context, look, { alpha: many ? 0.25 : 0.6, width: 1 });
+  takePen(context, look, { alpha: many ? 0.45 : 0.6, width: 1 });
   context.beginPath();
   trace(context, frame, flat(places));
   context.stroke();

@@ -81,7 +81,7 @@ def pack_network(network: Any) -> dict[str, Any]:
         network: an MLPDenoiser or a ChunkRegressor.
 
     Returns:
-        Plain values, as `makeNetwork` of runtime.js reads them: numbers in, units and numbers out; what the first
+        Plain values, as `makeNetwork` of network.js reads them: numbers in, units and numbers out; what the first
         layer sees, in order; and for each layer its weight (out, in) row by row, then its bias.
 
     Raises:
@@ -99,7 +99,7 @@ def pack_network(network: Any) -> dict[str, Any]:
 
 
 def pack_plan(sampler: Sampler, schedule: NoiseSchedule, steps: int, **options: Any) -> str:
-    """All numbers of a sample, as `makePlan` of runtime.js reads them.
+    """All numbers of a sample, as `makePlan` of samplers.js reads them.
 
     Args:
         sampler: a method.
