@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -12,8 +13,9 @@ from dilviz.diffusion import CounterGenerator
 from dilviz.envs.fork import GOAL_RADIUS, MAX_STEP, MAX_STEPS, MOVING, MOVING_SPREAD, Scene
 from dilviz.envs.fork_env import PLACES, ForkEnv
 from dilviz.errors import InputError
-from dilviz.imitation import CloningPolicy, DiffusionPolicy, rollout
+from dilviz.imitation import CloningPolicy, DiffusionPolicy, Episodes, rollout
 from dilviz.imitation.chunks import ChunkPolicy
+from dilviz.imitation.rollout import Policy
 from dilviz.show.live.live import SWITCH, Bound, Live
 from dilviz.show.live.weights import pack_policy, rounded_policy
 from dilviz.show.theme import ROLES
@@ -87,17 +89,37 @@ class LiveFork(Live):
         self.diffusion, self.cloning = pack_policy(planner, STEPS), pack_policy(cloner, ())
         self.trained = _trained(MOVING, MOVING_SPREAD)
 
+    def walks(self, count: int, policy: Policy | None = None) -> Episodes:
+        """What agents do in the present scene, walked by Python: in the browser they do the same.
+
+        Args:
+            count: of agents; the first has the seed that is shown, the others those after it.
+            policy: who walks; None for the diffusion policy, of weights as a page has them and with the present steps.
+
+        Returns:
+            One episode an agent.
+
+        Raises:
+            InputError: no agent, or more steps than the policy has noise levels.
+        """
+        if policy is None:
+            policy = rounded_policy(self.policies[0])
+            assert isinstance(policy, DiffusionPolicy)  # the first of the two is
+            policy.num_inference_steps = self.steps
+        return self._walked(policy, range(self.seed, self.seed + count))
+
+    def _walked(self, policy: Policy, seeds: Sequence[int]) -> Episodes:
+        world = {name: getattr(self, name) for name in PLACES}
+        task = TASKS[self.task]
+        return rollout(policy, replace(task, options={**task.options, **world, "exact": True}), seeds, CounterGenerator)
+
     def still(self) -> str:
         """Walks of both policies in the present scene.
 
         Returns:
             An <svg> element, with no style of its own.
         """
-        world = {name: getattr(self, name) for name in PLACES}
-        task = replace(TASKS[self.task], options={**TASKS[self.task].options, **world, "exact": True})
-        planner, cloner = map(rounded_policy, self.policies)
-        walks = rollout(planner, task, range(self.seed, self.seed + STILL), CounterGenerator)
-        clone = rollout(cloner, task, [0], CounterGenerator)
+        walks, clone = self.walks(STILL), self._walked(rounded_policy(self.policies[1]), [0])
         inks = {name: ROLES[name].color for name in ("tree", "expert", "diffusion", "cloning")}
         (x, y), (u, v) = self.tree, self.goal
         discs = [(x, y, self.radius, inks["tree"]), (u, v, GOAL_RADIUS, inks["expert"])]
