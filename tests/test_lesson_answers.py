@@ -14,6 +14,13 @@ PAD_00 = "pad = walk_pad()\n"
 COMPLETE_01 = "def noised(x0, noise, t, betas):\n    "
 TRANSFER_01 = "def my_alphas_cumprod(T):\n    "
 
+PAD_10 = "from dilviz.course.lesson_10 import SharePad\npad = share_pad()\n"
+POSED_10 = PAD_10 + "pad.pose(SharePad.questions[{}]); pad.strokes = {}"
+COMPLETE_10 = "def address(state):\n    "
+PAIRS_10 = """plain = {ord(mark): None for mark in '() '}
+    pairs = [f'{k}={str(v).lower().translate(plain)}' for k, v in state.items()]
+    """
+
 AT = "from dilviz.course.lesson_01 import MARKED\npad = prediction_pad()\n"
 
 # exercise -> (answer, what the learner reads)
@@ -154,6 +161,74 @@ WRONG = {
         (TRANSFER_01 + "return torch.linspace(0.99, 0.005, T) * float('nan')", "NaN"),
         (TRANSFER_01 + "return torch.cat([torch.tensor([0.99]), torch.linspace(0.1, 0.001, T - 1)])", "lowers ᾱ by"),
     ],
+    "10.predict": [
+        # It falls where the training ends; it does not care; the slope is everywhere.
+        (POSED_10.format(0, "[[[0.05, 0], [0.12, 1], [0.22, 1], [0.3, 0]]]"), "you say 0, measured is 0.9"),
+        ("", "the truth is on the pad"),
+        (POSED_10.format(1, "[[[0, 1], [180, 1]]]"), "you say 1, measured is 0."),
+        (POSED_10.format(2, "[[[0, 0], [0.3, 1], [0.7, 1], [1, 0]]]"), "is close enough"),
+        (POSED_10.format(2, "[[[1, 0.5], [0, 0.5]]]"), "is close enough"),
+        (
+            PAD_10 + "shown = pad.question; pad.strokes = [[[shown.low, 0], [shown.high, 0.1]]]; "
+            "check('10.predict', pad); pad = share_pad(); assert pad.question is not shown",
+            "0 are on the pad",
+        ),
+        (PAD_10 + "pad.strokes = [[[pad.question.low, 0.98], [pad.question.low, 0.9]]]", "from the left edge to the"),
+        (POSED_10.format(0, "[[[0.05, 0.98], [0.2, 0.98]]]"), "from the left edge to the right one"),
+        (POSED_10.format(0, "[[[0.1, 1]]]"), "from the left edge to the right one"),
+        ("pad.strokes = []", "0 are on the pad"),
+        ("pad = 0.98", "reads the pad, but got float"),
+    ],
+    "10.complete": [
+        (COMPLETE_10 + "pass", "returns nothing"),
+        (COMPLETE_10 + "return '#seed=7&tree=0.4,0.5&cloning_shown=false'", "there the page reads seed as 7"),
+        (COMPLETE_10 + PAIRS_10 + "return '&'.join(pairs)", "begin with #"),
+        (COMPLETE_10 + PAIRS_10 + "return '?' + '&'.join(pairs)", "begin with #"),
+        (COMPLETE_10 + PAIRS_10 + "return '#' + ','.join(pairs)", "the page"),
+        (COMPLETE_10 + PAIRS_10 + "return '#' + ';'.join(pairs)", "the page"),
+        (COMPLETE_10 + PAIRS_10 + "return '#' + '&'.join(pairs[:1])", "there the page finds no tree"),
+        (COMPLETE_10 + PAIRS_10 + "return '#agents=16&' + '&'.join(pairs)", "that sets agents, too"),
+        (COMPLETE_10 + "return '#' + '&'.join(f'{k}={v}' for k, v in state.items())", "stands no space"),
+        (
+            COMPLETE_10 + "return '#' + '&'.join(f'{k}={v}' for k, v in state.items()).replace(' ', '')",
+            "finds no tree that makes sense",
+        ),
+        (
+            COMPLETE_10 + PAIRS_10 + "return '#' + '&'.join(pairs).replace('false', 'False')",
+            "finds no cloning_shown that makes sense",
+        ),
+        (
+            COMPLETE_10 + PAIRS_10 + "return '#' + '&'.join(pairs).replace('false', '0').replace('true', '1')",
+            "finds no cloning_shown that makes sense",
+        ),
+        (COMPLETE_10 + "return state", "returns dict, where text is expected"),
+        (COMPLETE_10 + "return state['seeed']", "KeyError at your line"),
+        ("address = '#seed=7'", "asks for a function, but got str"),
+    ],
+    "10.debug": [
+        ("answer = 'no scripts'", "what is left of the mystery's page?"),
+        ("answer = 'lost_hash'", "not in the scene that was asked for"),
+        ("answer = 'too_low'", "most of it is cut off"),
+        ("answer = 'hash'", "not among the suspects"),
+        ("answer = None", "write the suspect's name"),
+    ],
+    "10.transfer": [
+        ("limit, caption = None, ''", "choose a scene"),
+        ("limit, caption = {'start': (0.5, 0.3)}, ''", "now write its caption"),
+        ("limit, caption = {'start': (0.5, 0.3)}, 'It often fails.'", "says no"),
+        (
+            "limit, caption = {'start': (0.5, 0.3)}, 'Arrives in 40 of 40.'",
+            "says 40 of 40; count the walks",
+        ),
+        ("limit, caption = {'start': (0.5, 0.3)}, 'Arrives in 0 of 400.'", "says no"),
+        ("limit, caption = {'radius': 0.3}, '39 of 40'", "which is not less than half"),
+        ("limit, caption = {'tree': (0.5, 0.2)}, '0 of 40'", "the expert arrives in 0 of 40 walks, too"),
+        ("limit, caption = {'start': (0.5, 0.91), 'goal': (0.5, 0.09)}, '0 of 40'", "change one alone of"),
+        ("limit, caption = {'steps': 1}, '0 of 40'", "change one alone of"),
+        ("limit, caption = {'start': (0.5, 3)}, '0 of 40'", "give 2 numbers from 0 to 1"),
+        ("limit, caption = {'start': 'left'}, '0 of 40'", "give 2 numbers from 0 to 1"),
+        ("limit, caption = (0.5, 0.3), '0 of 40'", "the scene is a tuple"),
+    ],
 }
 
 
@@ -204,6 +279,21 @@ UNUSUAL = {
         TRANSFER_01 + "return [0.99 - 0.985 * i / (T - 1) for i in range(T)]",
         "import numpy as np\n" + TRANSFER_01 + "return np.linspace(0.99, 0.005, T)",
         TRANSFER_01 + "return NoiseSchedule(T).alphas_cumprod",
+    ],
+    "10.predict": [
+        POSED_10.format(1, "[[[0, 1], [70, 0.9], [80, 0], [180, 0]]]"),
+        POSED_10.format(2, "[[[1, 0.6], [0.8, 0.9], [0.5, 1], [0.2, 0.9], [0.01, 0.3]]]"),  # from right to left
+    ],
+    "10.complete": [
+        COMPLETE_10 + PAIRS_10 + "return '#' + '&'.join(pairs)",
+        COMPLETE_10 + PAIRS_10 + "return '#' + '&'.join(reversed(pairs)).replace(',', '%2C')",
+        "import json\n" + COMPLETE_10 + "return '#' + '&'.join(f'{k}={json.dumps(v)}' for k, v in state.items())"
+        ".replace('[', '').replace(']', '').replace(' ', '')",
+    ],
+    "10.debug": ["answer = ' Changed script '"],
+    "10.transfer": [
+        "limit, caption = {'goal': [0.9, 0.5]}, 'Beside the tree it never arrives (0 of 40).'",
+        "limit = {'start': (0.02, 0.09)}\ncaption = f'From the edge {arrivals(40, **limit)} of 40 arrive.'",
     ],
 }
 

@@ -9,6 +9,7 @@ from tests.browser import Lab, copy_course
 from tests.lessons import LESSONS
 
 PLOTS = re.compile(r"\b(?!Landing)\w+Explorer\(")  # the lander's player has a test of its own
+LIVE = re.compile(r"\bLive\w+\(")  # so have the live demos
 MARK = """async (index) => {
   const notebook = jupyterapp.shell.currentWidget.content;
   notebook.activeCellIndex = index;
@@ -118,12 +119,12 @@ def test_a_lesson_runs_and_every_control_moves_its_picture_and_back(path, browse
         lesson = lab.open(browser, f"notebooks/{path.name}")
         lesson.run_all()
         assert lesson.errors() == []
-        explorers = [
-            index
-            for index, cell in enumerate(lesson.cells())
-            if any(PLOTS.search(str(o.get("data", {}).get("text/plain", ""))) for o in cell.get("outputs", []))
+        shown = [
+            [str(output.get("data", {}).get("text/plain", "")) for output in cell.get("outputs", [])]
+            for cell in lesson.cells()
         ]
-        assert explorers
+        explorers = [index for index, texts in enumerate(shown) if any(map(PLOTS.search, texts))]
+        assert explorers or any(map(LIVE.search, chain(*shown)))
         for index in explorers:
             picture = Picture(lesson, index)
             move_every_control(picture)
