@@ -1,0 +1,252 @@
+"""`dilviz embed` without a browser: what it writes, what it refuses, and that a refusal leaves nothing behind."""
+
+import hashlib
+import json
+import re
+import shutil
+from base64 import b64encode
+from html.parser import HTMLParser
+
+import pytest
+import torch
+
+from dilviz.assets import asset
+from dilviz.cli import main
+from dilviz.imitation.learners import load_policy
+from dilviz.show.embed import DEMOS, MARK, make_demo, module, page
+from dilviz.show.live.weights import pack_policy
+
+HOSTILE = [
+    "</p></main><script>window.ran = true</script>",
+    '"><img src=x onerror="window.ran = true">',
+    "--> <!-- ]]> </noscript><style>*{display:none}</style> {{ 7 }} ${7} `",
+    "\x00\u2028 & &lt; \ud83d\ude80".encode("utf-16", "surrogatepass").decode("utf-16"),
+    "long " * 20_000,
+]
+
+
+class Reader(HTMLParser):
+    """The elements of a page, and the text of each kind."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.texts, self.attributes, self.open = [], {}, [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += attrs
+        self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        while self.open and self.open.pop() != tag:
+            pass
+
+    def handle_data(self, data):
+        if self.open:
+            self.texts.setdefault(self.open[-1], []).append(data)
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch, capsys):
+    """Runs `dilviz embed` in an empty folder: exit status, standard output, standard error."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments):
+        status = main(["embed", *arguments])
+        return status, *capsys.readouterr()
+
+    return call
+
+
+def copied(checkpoint, folder):
+    """A shipped checkpoint in a folder of the test's own."""
+    shutil.copytree(asset("checkpoints", checkpoint), folder)
+    return folder / "policy.safetensors"
+
+
+def test_the_result_says_what_was_written_and_twice_gives_the_same_bytes(run, tmp_path):
+    status, out, err = run("fork", "--out", "f.html", "--json")
+    result, data = json.loads(out), (tmp_path / "f.html").read_bytes()
+    assert (status, err) == (0, "")
+    assert {"command", "demo", "files", "bytes", "sha256"} <= set(result)
+    assert (result["demo"], result["files"], result["bytes"]) == ("fork", ["f.html"], len(data))
+    assert result["sha256"] == hashlib.sha256(data).hexdigest()
+    assert json.loads(run("fork", "--out", "again.html", "--json")[1])["sha256"] == result["sha256"]
+    assert run("fork", "--out", "f.html")[0] == 0  # what embed wrote, embed replaces
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["again.html", "f.html"]
+
+
+@pytest.mark.parametrize("name", DEMOS)
+def test_a_page_weighs_at_most_what_the_design_allows(name):
+    most = 450_000 if name == "fork" else 300_000  # bytes, with two policies and with at most one
+    assert len(page(make_demo(name))) <= most
+    assert len(module(make_demo(name))) <= most
+
+
+@pytest.mark.parametrize("name", DEMOS)
+def test_a_page_holds_all_that_it_needs_and_names_no_other_place(name):
+    text = page(make_demo(name)).decode()
+    read = Reader(text)
+    assert text.startswith("<!doctype html>") and read.tags.count("script") == 2 and read.tags.count("style") == 1
+    assert {value for name, value in read.attributes if name in ("src", "href", "srcset")} <= {"data:,"}
+    assert not [value for name, value in read.attributes if name == "style" or name.startswith("on")]
+    outside = set(re.findall(r"https?://[^\s\"'<]+", text)) - {"http://www.w3.org/2000/svg"}
+    assert not outside
+    assert not re.search(r"\b(eval|fetch|import)\(|innerHTML|XMLHttpRequest|WebSocket", text)
+    assert {("lang", "en"), ("charset", "utf-8"), ("name", "viewport")} <= set(read.attributes)
+    assert {"title", "main", "h1", "noscript", "svg"} <= set(read.tags)
+
+
+def test_the_policy_names_the_hashes_of_what_is_there():
+    text = page(make_demo("noising")).decode()
+    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', text)[1]
+    for kind, within in {"style": r"<style>(.*?)</style>", "script": r'"module">(.*?)</script>'}.items():
+        source = re.search(within, text, re.DOTALL)[1]
+        digest = b64encode(hashlib.sha256(source.encode()).digest()).decode()
+        assert f"{kind}-src 'sha256-{digest}'" in policy
+    assert policy.startswith("default-src 'none'; ") and "unsafe" not in policy
+
+
+@pytest.mark.parametrize("caption", HOSTILE, ids=["script", "attribute", "ends", "characters", "long"])
+def test_a_hostile_caption_is_text(caption):
+    demo = make_demo("noising")
+    plain, read = Reader(page(demo, "words").decode()), Reader(page(demo, caption).decode())
+    assert read.tags == plain.tags
+    assert caption in "".join(read.texts["p"])
+    data = re.search(r"const demoData = (.*);\n", module(demo, caption).decode())[1]
+    assert json.loads(data)["caption"] == caption and "<" not in data
+
+
+def test_a_hostile_title_stays_a_title(monkeypatch):
+    kind = type(make_demo("noising"))
+    monkeypatch.setattr(kind, "title", "</title></script><script>window.ran = true</script>")
+    monkeypatch.setattr(kind, "says", "</noscript><script>window.ran = true</script>")
+    demo = make_demo("noising")
+    monkeypatch.setattr(demo, "still", lambda: "<svg></svg>", raising=False)
+    assert Reader(page(demo).decode()).tags.count("script") == 2
+
+
+@pytest.mark.parametrize("policy", ["diffusion", "cloning"])
+def test_a_checkpoint_takes_the_place_of_its_kind(policy, tmp_path):
+    path = copied(f"fork-moving-{policy}", tmp_path / "mine")
+    own = load_policy(path)
+    with torch.no_grad():
+        next(own.network.parameters()).mul_(0.5)
+    own.save(path, {"task": "fork-moving", "policy": policy})
+    shipped, mine, same = make_demo("fork"), make_demo("fork", str(tmp_path / "mine")), make_demo("fork", str(path))
+    other = {"diffusion": "cloning", "cloning": "diffusion"}[policy]
+    assert mine.values() == same.values()
+    assert mine.values()[other] == shipped.values()[other] and mine.values()[policy] != shipped.values()[policy]
+    assert mine.values()[policy]["network"] == pack_policy(own, ())["network"]
+
+
+def test_a_policy_of_the_fork_that_stands_still_meets_its_own_companion():
+    demo = make_demo("fork", str(asset("checkpoints", "fork-diffusion")))
+    companion = load_policy(asset("checkpoints", "fork-cloning", "policy.safetensors"))
+    assert demo.moving is False and demo.values()["cloning"] == pack_policy(companion, ())
+
+
+def spoil(path, kind):
+    """Makes a checkpoint one that cannot be shown."""
+    if kind == "truncated":
+        path.write_bytes(path.read_bytes()[:1000])
+    elif kind == "foreign":
+        path.write_bytes(b"hello")
+    elif kind == "missing":
+        path.unlink()
+    else:
+        policy = load_policy(path)
+        with torch.no_grad():
+            next(policy.network.parameters()).view(-1)[3] = float(kind)
+        policy.save(path, {"task": "fork-moving"})
+
+
+@pytest.mark.parametrize("kind", ["truncated", "foreign", "missing", "nan", "inf", "-inf", "1e9"])
+def test_a_spoilt_checkpoint_is_one_sentence_and_nothing_is_written(kind, run, tmp_path):
+    spoil(copied("fork-moving-diffusion", tmp_path / "mine"), kind)
+    before = sorted(tmp_path.rglob("*"))
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site/hugo.toml").touch()
+    for place in (["--out", "f.html"], ["--out", "f.js"], ["--hugo", "site"]):
+        status, out, err = run("fork", "--checkpoint", "mine", *place)
+        assert (status, out, err.count("\n")) == (2, "", 1) and err.startswith("dilviz: ")
+        assert re.search(r"mine|finite", err)
+    assert sorted(tmp_path.rglob("*")) == sorted([*before, tmp_path / "site", tmp_path / "site/hugo.toml"])
+
+
+def test_scales_that_are_not_finite_are_refused(run, tmp_path):
+    path = copied("fork-moving-diffusion", tmp_path / "mine")
+    policy = load_policy(path)
+    policy.action_scale.low[0] = float("nan")
+    policy.save(path, {"task": "fork-moving"})
+    status, _, err = run("fork", "--checkpoint", "mine", "--out", "f.html")
+    assert (status, err.count("\n")) == (2, 1) and not (tmp_path / "f.html").exists()
+
+
+REFUSED = {
+    "forks --out f.html": "demo 'forks' is unknown; take one of denoising, fork, noising, player.",
+    "fork": "one of the two",
+    "fork --out f.html --hugo site": "one of the two",
+    "fork --out f": "ends in no .html and no .js",
+    "fork --out site": "ends in no .html",
+    "fork --out new/f.html": "there is no folder new",
+    "fork --out file/f.html": "there is no folder file",
+    "fork --out folder.html": "Is a directory",
+    "fork --out mine.html": "is there already and is not made by dilviz embed",
+    "fork --hugo plain": "holds no hugo.toml",
+    "fork --hugo nowhere": "holds no hugo.toml",
+    "fork --hugo site": "layouts cannot be written",
+    "fork --hugo taken": "is there already and is not made by dilviz embed",
+    "noising --checkpoint site --out f.html": "the demo noising runs no policy; leave --checkpoint out",
+    "fork --checkpoint LANDER --out f.html": "that is no policy of fork",
+    "fork --checkpoint nowhere --out f.html": "nowhere is no file",
+}
+
+
+@pytest.mark.parametrize("arguments", REFUSED)
+def test_what_cannot_be_done_is_one_sentence_and_nothing_is_written(arguments, run, tmp_path):
+    for folder in ("site", "plain", "folder.html", "taken/layouts/shortcodes"):
+        (tmp_path / folder).mkdir(parents=True)
+    for name in ("file", "mine.html", "site/hugo.toml", "site/layouts", "taken/config.yaml"):
+        (tmp_path / name).write_text("mine")
+    (tmp_path / "taken/layouts/shortcodes/dilviz.html").write_text("mine")
+    before = {path: path.read_bytes() if path.is_file() else None for path in tmp_path.rglob("*")}
+    lander = str(asset("checkpoints", "lander-diffusion"))
+    status, out, err = run(*(lander if word == "LANDER" else word for word in arguments.split()))
+    said = REFUSED[arguments]
+    assert (status, out, err.count("\n")) == (2, "", 1) and err.startswith("dilviz: ")
+    assert said in err or (said.startswith("layouts") and "cannot be written" in err), err
+    assert {path: path.read_bytes() if path.is_file() else None for path in tmp_path.rglob("*")} == before
+
+
+def test_an_endless_name_is_refused(run, tmp_path):
+    for arguments in (["--out", "x" * 300 + ".html"], ["--out", f"{'x' * 300}/f.html"], ["--hugo", "x" * 300]):
+        status, _, err = run("noising", *arguments)
+        assert (status, err.count("\n")) == (2, 1)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_that_fills_up_leaves_the_old_file(run, tmp_path, monkeypatch):
+    assert run("noising", "--out", "f.html")[0] == 0
+    before = (tmp_path / "f.html").read_bytes()
+
+    def full(descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    status, _, err = run("noising", "--out", "f.html", "--caption", "new")
+    assert status == 2 and "No space left on device" in err
+    assert [path.name for path in tmp_path.iterdir()] == ["f.html"] and (tmp_path / "f.html").read_bytes() == before
+
+
+def test_a_site_gets_the_page_the_script_and_the_shortcode(run, tmp_path):
+    (tmp_path / "config.toml").write_text("")
+    status, out, _ = run("noising", "--hugo", ".", "--json")
+    result = json.loads(out)
+    assert status == 0
+    assert result["files"] == ["static/dilviz/noising.html", "static/dilviz/frame.js", "layouts/shortcodes/dilviz.html"]
+    assert all(MARK in (tmp_path / name).read_text(encoding="utf-8") for name in result["files"])
+    assert result["sha256"] == hashlib.sha256((tmp_path / result["files"][0]).read_bytes()).hexdigest()
+    assert result["use"][0] == '{{< dilviz demo="noising" >}}' and result["use"][1].startswith("<iframe src=")
+    assert run("noising", "--hugo", ".")[0] == 0  # again: what is ours is replaced
