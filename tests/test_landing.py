@@ -16,9 +16,9 @@ from dilviz.show.landing import (
     LandingPlayer,
     describe_landing,
     landing_data,
-    landing_figure,
     landing_recording,
 )
+from dilviz.show.landing_still import STILLS, landing_figure
 from dilviz.tasks import TASKS
 
 pytest.importorskip("Box2D")
@@ -227,6 +227,6 @@ def test_the_still_shows_each_trail_in_its_look_and_says_its_verdict(data):
 
 
 def test_the_still_of_the_shipped_policies_can_be_drawn():
-    [(name, draw)] = landing.STILLS.items()
+    [(name, draw)] = STILLS.items()
     assert name == "00_landing"
     assert [note.text.split(":")[0] for note in draw().layout.annotations] == ["expert", "diffusion", "cloning"]

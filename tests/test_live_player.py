@@ -478,7 +478,7 @@ def test_labels_keep_clear_of_each_other_and_of_the_landers(browser, width):
     from live import load
 
     both = {"expert": LANDER.expert(), **{name: shipped("lander", name) for name in ("diffusion", "cloning")}}
-    module = load(browser, "player.js")
+    module = load(browser, "player_layout.js", "stage.js")
     for seed in (0, 7):
         scene = LandingPlayer(landing_data(seed, both)).scene
         assert module.evaluate(CROWDS, [json.loads(json.dumps(scene)), width]) == []

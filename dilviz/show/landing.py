@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-import plotly.graph_objects as go
 import traitlets
 
 from dilviz.envs.gym import Copies
@@ -18,7 +17,7 @@ from dilviz.show import theme
 from dilviz.show.live import recordings
 from dilviz.show.live.live import Bound
 from dilviz.show.live.player import LivePlayer
-from dilviz.tasks import TASKS, shipped
+from dilviz.tasks import TASKS
 
 STEPS_PER_SECOND = 50  # of the environment
 # A state counts halves of Gymnasium's picture of 600 x 400 pixels; scenes are drawn in these pixels.
@@ -26,7 +25,6 @@ WORLD = np.array([300.0, 200.0])
 STANDS = 18.0  # a lander's middle above its feet; there is y = 0
 LOW, HIGH = -108.0, 322.0  # what is seen of a scene
 HULL = [(-14, 17), (-17, 0), (-17, -10), (17, -10), (17, 0), (14, 17), (-14, 17)]
-LEGS = [(np.nan, np.nan), (-13, -6), (-27, -17), (np.nan, np.nan), (13, -6), (27, -17)]
 FEET = [[[-13, -6], [-27, -17]], [[-31, -17], [-23, -17]], [[13, -6], [27, -17]], [[31, -17], [23, -17]]]
 JETS = [  # the main engine's, and the two at the sides: the one on the left pushes to the right
     {"base": [[-6, -11], [6, -11]], "tip": [0, -30]},
@@ -206,7 +204,7 @@ def landing_recording(data: Landing) -> dict[str, Any]:
     """
     ground = np.array(data.ground) * WORLD
     ends = [[FAR, ground[-1, 1]], [FAR, LOW - FAR], [-FAR, LOW - FAR], [-FAR, ground[0, 1]]]  # it goes on, out of sight
-    left, right = (FLAG + foot for foot in _feet(data))
+    left, right = (FLAG + foot for foot in feet(data))
     moon = [
         recordings.Shape("area", [*ground.tolist(), *ends], "expert"),
         recordings.Shape("line", [*left[::-1].tolist(), *right.tolist()]),
@@ -219,8 +217,15 @@ def landing_recording(data: Landing) -> dict[str, Any]:
     return recordings.recording(tracks, moon, ((-WORLD[0], WORLD[0]), (LOW, HIGH)), CRAFT, **options)
 
 
-def _feet(data: Landing) -> np.ndarray:
-    """Of the two flags, (2, 2) in pixels."""
+def feet(data: Landing) -> np.ndarray:
+    """Where the two flags stand.
+
+    Args:
+        data: made by `landing_data`.
+
+    Returns:
+        (2, 2), in pixels of Gymnasium's picture.
+    """
     return np.stack([data.pad, np.interp(data.pad, *np.array(data.ground).T)], axis=1) * WORLD
 
 
@@ -262,62 +267,3 @@ class LandingExplorer(LandingPlayer):
 
     def _land(self, _change: Any) -> None:
         self.show(landing_data(self.seed, self.policies))
-
-
-def landing_figure(data: Landing) -> go.Figure:
-    """The whole trails, with a mark each second: what a page shows that has no player.
-
-    Args:
-        data: made by `landing_data`.
-
-    Returns:
-        The figure.
-    """
-    ground = np.array(data.ground) * WORLD
-    soil = np.array([[ground[0, 0], LOW], *ground, [ground[-1, 0], LOW]])
-    traces = [theme.line("expert", *soil.T, line_width=0, fill="toself", fillcolor=theme.ROLES["expert"].fill)]
-    traces += [_flag(*foot) for foot in _feet(data)]
-    for track in data.tracks:
-        path = np.array(track.states)[:, :2] * WORLD
-        x, y = path[::STEPS_PER_SECOND].T
-        traces += [_lander(track), theme.line(track.role, *path.T), theme.points(track.role, x, y, size=7)]
-    layout = theme.layout(x=(-WORLD[0], WORLD[0]), y=(LOW, HIGH), axes=False, equal=True, height=420)
-    layout.annotations = [
-        _label(track, k / len(data.tracks), -1 if k % 2 else 1) for k, track in enumerate(data.tracks)
-    ]
-    return go.Figure(traces, layout)
-
-
-def _flag(x: float, y: float) -> go.Scatter:
-    right, up = FLAG.T
-    return theme.line("expert", x + right, y + up, line_color=theme.TEXT, line_dash="solid")
-
-
-def _lander(track: Track) -> go.Scatter:
-    """Where it came to rest."""
-    x, y, _, _, angle, *_ = track.states[-1]
-    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    u, v = turn @ np.array([*HULL, *LEGS]).T + WORLD[:, None] * [[x], [y]]
-    return theme.line(track.role, u, v, line_dash="solid", fill="toself", fillcolor=theme.ROLES[track.role].fill)
-
-
-def _label(track: Track, part: float, side: int) -> dict[str, Any]:
-    """Words beside the trail, each at a height of its own."""
-    path = np.array(track.states)[:, :2] * WORLD
-    x, y = path[np.abs(path[:, 1] - 240 + 180 * part).argmin()]
-    place = {"x": x, "y": y, "ax": side * 60, "ay": 0, "xanchor": "left" if side > 0 else "right"}
-    line = {"showarrow": True, "arrowhead": 0, "arrowwidth": 1, "arrowcolor": theme.ROLES[track.role].color}
-    return place | line | {"text": f"{track.role}: {track.says}"}
-
-
-def landing_still() -> go.Figure:
-    """The expert and the shipped policies on one moon.
-
-    Returns:
-        The figure.
-    """
-    learners = {name: shipped("lander", name) for name in ("diffusion", "cloning")}
-    return landing_figure(landing_data(0, {"expert": TASKS["lander"].expert(), **learners}))
-
-
-STILLS = {"00_landing": landing_still}

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { placeLabels } from "../../dilviz/show/live/labels.js";
-import { arrangeFilms, crowded, flames, frameAt, heightOf, marksAt, placeAt } from "../../dilviz/show/live/player.js";
+import { arrangeFilms, crowded, flames, frameAt, heightOf, marksAt, placeAt } from "../../dilviz/show/live/player_layout.js";
 import { makeFrame } from "../../dilviz/show/live/stage.js";
 
 const PAGE = { left: 0, right: 600, top: 0, low: 400 };
