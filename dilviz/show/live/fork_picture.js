@@ -6,8 +6,10 @@ import { clamp } from "./numbers.js";
 import { makeFrame } from "./stage.js";
 
 /** @import { Walker, Rules, Scene, Policy } from "./fork_world.js" */
-/** @import { Moment, Wave } from "./fork.js" */
-/** @import { Frame, Stage } from "./stage.js" */
+/** @import { Moment, Show } from "./fork_waves.js" */
+/** @import { Box, Frame, Stage } from "./stage.js" */
+
+/** @typedef {{ context: CanvasRenderingContext2D, stage: Stage, show: Show, roles: Record<string, any> }} Sight */
 
 const REACH = 0.22; // of the panel: as far to the side as a chunk leads
 
@@ -36,8 +38,10 @@ function cross(context, [x, y], size) {
   context.lineTo(x + size, y - size);
 }
 
-/** @param {any} view */
-export function drawScene({ context, stage, roles, frame, scene, wave, moment, part, rules, clone, hint }) {
+/** @param {Sight & { frame: Frame, part: number, clone: Walker | null, hint: boolean }} view */
+export function drawScene({ context, stage, show, roles, frame, part, clone, hint }) {
+  const { wave, moment, rules } = show;
+  const scene = show.scene();
   disc(context, frame, roles.tree, scene.tree, scene.radius);
   disc(context, frame, roles.expert, scene.goal, rules.goal_radius);
   if (clone) {
@@ -79,8 +83,9 @@ export function drawScene({ context, stage, roles, frame, scene, wave, moment, p
   write(context, stage, "start", [sx, sy + 24 > stage.height - 8 ? sy - 24 : sy + 24]);
 }
 
-/** The chunks that are being thought: in the scene, and how their ends part in the panel. @param {any} view */
-export function drawThoughts({ context, stage, roles, frame, panel, scene, wave, moment, policy, steps, rules, at }) {
+/** The chunks that are being thought: in the scene, and how their ends part in the panel. @param {Sight & { frame: Frame, panel: Box, steps: number }} view */
+export function drawThoughts({ context, stage, show, roles, frame, panel, steps }) {
+  const { wave, moment, policy, rules } = show;
   const clean = moment.stage === steps;
   const size = policy.network.outputs;
   const fans = moment.active.map((/** @type {Walker} */ walker, /** @type {number} */ row) =>
@@ -92,7 +97,7 @@ export function drawThoughts({ context, stage, roles, frame, panel, scene, wave,
     for (const fan of fans) follow(context, frame, fan);
     context.stroke();
   }
-  drawPanel({ context, stage, roles, panel, scene, wave, moment, policy, steps, rules, at });
+  drawPanel({ context, stage, show, roles, panel, steps });
 }
 
 /** Where actions lead, as if nothing stood in the way. @param {Point} from @param {Point[]} actions @param {Rules} rules */
@@ -106,8 +111,10 @@ function places(from, actions, rules) {
   return path;
 }
 
-/** @param {any} view */
-function drawPanel({ context, stage, roles, panel, scene, wave, moment, policy, steps, rules, at }) {
+/** @param {Sight & { panel: Box, steps: number }} view */
+function drawPanel({ context, stage, show, roles, panel, steps }) {
+  const { wave, moment, policy, rules, at } = show;
+  const scene = show.scene();
   const frame = makeFrame(panel, [0, 1], [-REACH, REACH], false);
   const [ax, ay] = [scene.goal[0] - scene.start[0], scene.goal[1] - scene.start[1]];
   const long = Math.hypot(ax, ay) || 1;
