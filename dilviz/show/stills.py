@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
@@ -47,7 +47,7 @@ class Moment:
     milliseconds: int
 
 
-Picture = go.Figure | Moment
+Picture: TypeAlias = "go.Figure | Moment"
 
 
 def stills() -> dict[str, Callable[[], Picture]]:
