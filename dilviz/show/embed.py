@@ -34,11 +34,11 @@ _PAGE = """\
 <style>{style}</style>
 </head>
 <body>
-<main>
+<div class="page" role="main">
 <h1>{title}</h1>
 <div id="dilviz"></div>
 <noscript>{still}<p>{says}</p></noscript>
-{caption}</main>
+{caption}</div>
 <script type="application/json" id="dilviz-data">{data}</script>
 <script type="module">{script}</script>
 </body>

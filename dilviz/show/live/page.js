@@ -150,6 +150,7 @@ function talkToParent() {
     parent.postMessage({ dilviz: { ready, height: Math.ceil(high) } }, "*"); // whoever frames it may know that
   };
   page.dataset.framed = "";
+  document.querySelector("[role=main]")?.removeAttribute("role"); // the page around has a main part of its own
   addEventListener("message", ({ source, data }) => {
     if (source !== parent || !data?.dilviz) return;
     const { scheme, paper } = data.dilviz;
