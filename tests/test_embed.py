@@ -1,5 +1,7 @@
 """Pages that `dilviz embed` wrote, in a real Chromium: what they ask for, what runs in them, and who can use them."""
 
+import re
+
 import pytest
 from pages import demo_ready, opened, served, wait
 
@@ -91,6 +93,15 @@ def test_a_changed_script_does_not_run(browser, folder, tmp_path):
     with opened(browser, (tmp_path / "noising.html").as_uri()) as demo:
         wait(demo.page, "() => window.violations.length")
         assert demo.violations() == ["script-src-elem"] and demo.page.locator("canvas").count() == 0
+
+
+def test_weights_that_were_spoilt_are_told(browser, folder, tmp_path):
+    text = (folder / "fork.html").read_text(encoding="utf-8")
+    weights = re.search(r'"weights":"(.{8})', text)[1]  # three numbers of 16 bits; 0x7e00 is none
+    (tmp_path / "fork.html").write_text(text.replace(f'"weights":"{weights}', '"weights":"AH4AfgB+'), encoding="utf-8")
+    with opened(browser, (tmp_path / "fork.html").as_uri()) as demo:
+        demo.page.get_by_text("This demo cannot run here (RangeError: a weight is not finite).").wait_for()
+        assert demo.said and demo.page.locator("canvas").count() == 0
 
 
 def test_no_text_becomes_a_script(shown):
@@ -189,6 +200,23 @@ def test_it_is_dark_where_the_reader_wants_it_dark(shown):
     paper = "getComputedStyle(document.documentElement).backgroundColor"
     assert shown("noising.html", color_scheme="light").page.evaluate(paper) == "rgb(255, 255, 255)"
     assert shown("noising.html", color_scheme="dark").page.evaluate(paper) == "rgb(18, 18, 18)"
+
+
+def test_two_plain_frames_in_a_page_that_knows_nothing_of_them(browser, folder):
+    frames = [
+        f'<iframe src="{name}" sandbox="allow-scripts" title="{name}"></iframe>'
+        for name in ("fork.html#seed=5", "fork.html")
+    ]
+    (folder / "plain.html").write_text(f'<!doctype html><link rel="icon" href="data:,">{"".join(frames)}')
+    with served(folder) as address, opened(browser, f"{address}/plain.html", own=(address,)) as demo:
+        pages = demo.page.frames[1:]
+        for frame in pages:
+            demo_ready(frame)
+            assert frame.evaluate("getComputedStyle(document.documentElement).overflowY") == "visible"  # it scrolls
+        assert [frame.evaluate(SEED) for frame in pages] == ["5", "0"]
+        pages[0].locator("[data-name=seed]").press("ArrowRight")
+        wait(pages[0], "() => location.hash === '#seed=6'")  # a sandbox lets it keep its own address
+        assert demo.complaints() == []
 
 
 # The module, in a page of one's own

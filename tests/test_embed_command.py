@@ -147,6 +147,12 @@ def test_a_policy_of_the_fork_that_stands_still_meets_its_own_companion():
     assert demo.moving is False and demo.values()["cloning"] == pack_policy(companion, ())
 
 
+@pytest.mark.parametrize("checkpoint", ["fork-cloning", "fork-moving-diffusion"])
+def test_the_player_takes_a_policy_of_any_task(checkpoint):
+    demo = make_demo("player", str(asset("checkpoints", checkpoint)))
+    assert demo.demo == "player" and len(page(demo)) <= 300_000
+
+
 def spoil(path, kind):
     """Makes a checkpoint one that cannot be shown."""
     if kind == "truncated":

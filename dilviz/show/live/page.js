@@ -103,13 +103,23 @@ export function openPage(render) {
   const data = JSON.parse(document.getElementById("dilviz-data")?.textContent ?? "{}");
   const el = /** @type {HTMLElement} */ (document.getElementById("dilviz"));
   const address = keepAddress();
-  const demo = showDemo(render, data, el, location.hash, address.tell);
+  const demo = orSay(el, () => showDemo(render, data, el, location.hash, address.tell));
   addEventListener("hashchange", () => {
     address.drop();
     demo.go(location.hash);
   });
   if (parent !== window) talkToParent();
   performance.mark("dilviz:ready");
+}
+
+/** Where it cannot be shown, an empty page would tell nothing. @template T @param {HTMLElement} el @param {() => T} make @returns {T} */
+function orSay(el, make) {
+  try {
+    return make();
+  } catch (error) {
+    el.textContent = `This demo cannot run here (${error}).`;
+    throw error;
+  }
 }
 
 const RARELY = 500; // milliseconds: browsers refuse an address that changes a hundred times in half a minute
