@@ -9,7 +9,7 @@ import pytest
 from browser import Lab
 from pages import demo_ready, opened, wait
 
-from dilviz.diffusion import CounterGenerator
+from dilviz.diffusion import CounterGenerator, NoiseSchedule
 from dilviz.errors import InputError
 from dilviz.imitation import rollout
 from dilviz.show.embed import page as page_of
@@ -62,6 +62,13 @@ def test_a_state_that_cannot_be_is_refused_in_a_sentence():
         ({"seed": 1.5}, "seed is 1.5; give a whole number from 0 to 9999"),
         ({"agents": 7}, "agents is 7; take one of 1, 16, 64"),
         ({"speed": 2}, "fork has no 'speed'"),
+        ({"seed": 10**400}, "seed is 1000"),
+        ({"seed": "7"}, "seed is '7'; give a whole number"),
+        ({"seed": True}, "seed is True; give a whole number"),
+        ({"start": "01"}, "start is '01'; give 2 numbers"),
+        ({"agents": True}, "agents is True; take one of"),
+        ({"agents": np.array([1, 16])}, "agents is array"),
+        ({"cloning_shown": 0.0}, "cloning_shown is 0.0; take one of False, True"),
     ]:
         with pytest.raises(InputError, match=says):
             LiveFork(**state)
@@ -69,6 +76,36 @@ def test_a_state_that_cannot_be_is_refused_in_a_sentence():
     with pytest.raises(InputError, match=r"radius is 0\.9; give a number from 0\.05 to 0\.3"):
         demo.radius = 0.9
     assert demo.radius == 0.17
+    demo.cloning_shown, demo.radius, demo.start = np.bool_(False), np.float32(0.25), np.array([0.25, 0.5])
+    assert (demo.cloning_shown, demo.radius, demo.start) == (False, 0.25, (0.25, 0.5))
+
+
+def test_what_the_browser_may_not_say_is_left_out():
+    demo = LiveFork()
+    demo.set_state({"seed": -5, "start": [9, 9], "agents": 7, "tree": [0.4, 0.6], "radius": 0.2})
+    assert (demo.seed, demo.start, demo.agents) == (0, (0.5, 0.09), 64)
+    assert (tuple(demo.tree), demo.radius) == ((0.4, 0.6), 0.2)
+
+
+def test_what_a_page_cannot_do_is_refused():
+    policy = shipped("fork-moving", "diffusion")
+    with pytest.raises(InputError, match=r"diffusion is .*; give a DiffusionPolicy"):
+        LiveFork(shipped("fork-moving", "cloning"))
+    with pytest.raises(InputError, match=r"cloning is .*; give a CloningPolicy"):
+        LiveFork(cloning=policy)
+    with pytest.raises(InputError, match=r"the policy starts warm \(0\.5\), which a page does not"):
+        LiveFork(policy.use("ddim", 10, warm_start=0.5))
+
+
+def test_steps_go_as_far_as_the_policy_does():
+    short = shipped("fork-moving", "diffusion")
+    short.schedule = NoiseSchedule(10)
+    short.use("ddim", 5)
+    with pytest.raises(InputError, match="steps is 11; give a whole number from 1 to 10"):
+        LiveFork(short, steps=11)
+    many = shipped("fork-moving", "diffusion").use("ddpm", 50)
+    demo = LiveFork(many)
+    assert demo.steps == 50 and set(demo.diffusion["plans"]) == {str(n) for n in range(1, 51)}
 
 
 def test_policies_of_two_scenes_and_of_another_task_are_refused():

@@ -148,7 +148,7 @@ def way_points(scene: Scene, side: np.ndarray, clearance: np.ndarray) -> np.ndar
     for place, turn in ((scene.start, side), (scene.goal, -side)):
         away = place - scene.tree
         # A straight line from `place` touches the circle this far around it.
-        touch = np.arccos(np.clip(radius / np.linalg.norm(away, axis=-1), 0, 1))
+        touch = np.arccos(np.clip(radius / np.maximum(np.linalg.norm(away, axis=-1), 1e-9), 0, 1))
         angles.append(np.arctan2(away[..., 1], away[..., 0]) + turn * touch)
     arc = np.mod(side * (angles[1] - angles[0]), 2 * np.pi)
     arc = np.where(arc > 1.5 * np.pi, 0.0, arc)  # the tree is not in the way on this side

@@ -8,8 +8,10 @@ import { add } from "./stage.js";
 const SPEEDS = /** @type {const} */ ([["¼", 0.25], ["½", 0.5], ["1", 1], ["2", 2], ["4", 4]]);
 const FRAME_MS = 1000 / 60;
 
+const still = globalThis.matchMedia?.("(prefers-reduced-motion: reduce)");
+
 /** Whether the reader has asked for as little movement as possible. */
-export const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
+export const calm = () => still.matches;
 
 /**
  * Play, pause, scrub and speed. It ticks sixty times a second at speed 1, and not at all where nobody looks.
@@ -27,7 +29,7 @@ export const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches
  */
 export function addTransport(stage, { tick, rewind, length, at, seek, says, loop, label = "time", heard = () => {} }) {
   const row = add(stage.root, "div", { class: "tools transport" });
-  stage.root.insertBefore(row, stage.words);
+  stage.root.insertBefore(row, stage.bar);
   const button = add(row, "button", { type: "button", class: "play" });
   const { box, id } = labelled(stage, label, row);
   box.classList.add("time");
@@ -103,6 +105,7 @@ export function addTransport(stage, { tick, rewind, length, at, seek, says, loop
     event.preventDefault(); // here it means what it means on the button
     clock.play(!playing);
   });
+  stage.listen(still, "change", () => calm() && clock.play(false));
   stage.onClose(() => cancelAnimationFrame(asked));
   clock.play(false);
   return clock;

@@ -25,8 +25,8 @@ const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowD
 export function addHandle(stage, { name, frame, place, move, says, step = 0.01, there = () => true, drag = () => {} }) {
   const label = `Move ${name}`;
   const button = add(stage.scene, "button", { type: "button", class: "handle", "data-name": name, "aria-label": label });
-  /** @type {Point | null} */
-  let grip = null; // from the pointer to the handle's middle, in pixels
+  /** @type {{ pointer: number, off: Point } | null} */
+  let grip = null; // which pointer holds it, and from there to the handle's middle, in pixels
   function put() {
     button.hidden = !there() || !stage.width;
     const [x, y] = frame().at(place());
@@ -38,8 +38,8 @@ export function addHandle(stage, { name, frame, place, move, says, step = 0.01, 
     const box = stage.scene.getBoundingClientRect();
     return [event.clientX - box.left, event.clientY - box.top];
   }
-  function end() {
-    if (!grip) return;
+  function end(/** @type {PointerEvent} */ { pointerId }) {
+    if (grip?.pointer !== pointerId) return;
     grip = null;
     drag(false);
     stage.say(`${name}: ${says()}`);
@@ -47,14 +47,14 @@ export function addHandle(stage, { name, frame, place, move, says, step = 0.01, 
   stage.listen(button, "pointerdown", (event) => {
     if (event.button !== 0 || !event.isPrimary) return;
     const [[x, y], [u, v]] = [frame().at(place()), pixel(event)];
-    grip = [x - u, y - v];
+    grip = { pointer: event.pointerId, off: [x - u, y - v] };
     button.setPointerCapture(event.pointerId);
     drag(true);
   });
   stage.listen(button, "pointermove", (event) => {
-    if (!grip) return;
+    if (!grip || grip.pointer !== event.pointerId) return; // none, or another finger
     const [u, v] = pixel(event);
-    move(frame().back([u + grip[0], v + grip[1]]));
+    move(frame().back([u + grip.off[0], v + grip.off[1]]));
   });
   for (const type of ["pointerup", "pointercancel", "lostpointercapture"]) stage.listen(button, type, end);
   stage.listen(button, "keydown", (event) => {

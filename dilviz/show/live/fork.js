@@ -10,8 +10,10 @@ import { makeFrame, openStage } from "./stage.js";
 
 /** @import { Stage } from "./stage.js" */
 
-const WIDE = 620; // pixels from which the panel stands beside the scene
+const WIDE = 520; // pixels from which the panel stands beside the scene
 const SHIFT = Math.SQRT1_2; // where on the tree's edge the handle of its size sits
+/** @type {Point} */
+const SEEN = [-0.04, 1.04]; // of the square, in x and in y: a handle on its edge is seen whole
 const HURRY_MS = 8; // of a frame, for what is computed without being shown
 const PLACES = ["start", "goal", "tree", "radius"];
 
@@ -21,7 +23,7 @@ function arrange(width) {
   const side = wide ? Math.min(0.58 * width, 520) : width;
   const scene = { left: 0, top: 0, width: side, height: side };
   const panel = wide
-    ? { left: side + 64, top: 46, width: width - side - 80, height: side - 110 }
+    ? { left: side + 58, top: 46, width: width - side - 70, height: side - 90 }
     : { left: 54, top: side + 36, width: width - 66, height: 150 };
   return { scene, panel, height: wide ? side : side + 216 };
 }
@@ -41,7 +43,7 @@ function addControls(stage) {
 function addHandles(stage, drag) {
   const get = (/** @type {string} */ name) => stage.model.get(name);
   const moving = get("moving");
-  const frame = () => makeFrame(arrange(stage.width).scene, [0, 1], [0, 1]);
+  const frame = () => makeFrame(arrange(stage.width).scene, SEEN, SEEN);
   for (const name of moving ? ["start", "goal", "tree"] : ["start"]) {
     addHandle(stage, {
       name,
@@ -130,8 +132,8 @@ function render({ model, el }) {
   });
   stage.onDraw((context) => {
     const { scene, panel } = arrange(stage.width);
-    const view = { context, stage, show, roles: get("roles"), frame: makeFrame(scene, [0, 1], [0, 1]), panel };
-    drawScene({ ...view, part: clock.playing ? show.part : 1, hint, clone: get("cloning_shown") ? show.clone : null });
+    const view = { context, stage, show, roles: get("roles"), frame: makeFrame(scene, SEEN, SEEN), panel };
+    drawScene({ ...view, part: clock.playing ? show.part : 1, hint, clone: get("cloning_shown") ? show.clone : null, dragging });
     drawThoughts({ ...view, steps: get("steps") });
   });
   stage.onChange(PLACES, moved);

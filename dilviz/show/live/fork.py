@@ -75,6 +75,9 @@ class LiveFork(Live):
     def __init__(
         self, diffusion: DiffusionPolicy | None = None, cloning: CloningPolicy | None = None, **state: Any
     ) -> None:
+        for name, policy, kind in (("diffusion", diffusion, DiffusionPolicy), ("cloning", cloning, CloningPolicy)):
+            if policy is not None and not isinstance(policy, kind):
+                raise InputError(f"{name} is {policy!r}; give a {kind.__name__}, or None for the course's own.")
         given = [scene_of(policy) for policy in (diffusion, cloning) if policy is not None]
         if len(set(given)) > 1:
             raise InputError("one policy is of fork and one of fork-moving; give two of the same task.")
@@ -82,11 +85,13 @@ class LiveFork(Live):
         self.moving = task == "fork-moving"
         planner, cloner = diffusion or shipped(task, "diffusion"), cloning or shipped(task, "cloning")
         assert isinstance(planner, DiffusionPolicy)  # as its name says
+        most = min(max(STEPS[-1], planner.num_inference_steps), len(planner.schedule))
+        self.__dict__["BOUNDS"] = self.BOUNDS | {"steps": Bound(1, most, whole=True)}  # of this object alone
         middle = MOVING if self.moving else ForkEnv().scenes
         world = {name: tuple(np.asarray(getattr(middle, name)).tolist()) for name in ("start", "goal", "tree")}
         super().__init__(**world | {"radius": float(middle.radius), "steps": planner.num_inference_steps} | state)
         self.task, self.policies = task, (planner, cloner)
-        self.diffusion, self.cloning = pack_policy(planner, STEPS), pack_policy(cloner, ())
+        self.diffusion, self.cloning = pack_policy(planner, range(1, most + 1)), pack_policy(cloner, ())
         self.trained = _trained(MOVING, MOVING_SPREAD)
 
     def walks(self, count: int, policy: Policy | None = None) -> Episodes:
@@ -100,8 +105,10 @@ class LiveFork(Live):
             One episode an agent.
 
         Raises:
-            InputError: no agent, or more steps than the policy has noise levels.
+            InputError: no agent.
         """
+        if not isinstance(count, int) or count < 1:
+            raise InputError(f"count is {count!r}; give a whole number of agents, 1 or more.")
         if policy is None:
             policy = rounded_policy(self.policies[0])
             assert isinstance(policy, DiffusionPolicy)  # the first of the two is

@@ -38,8 +38,8 @@ function cross(context, [x, y], size) {
   context.lineTo(x + size, y - size);
 }
 
-/** @param {Sight & { frame: Frame, part: number, clone: Walker | null, hint: boolean }} view */
-export function drawScene({ context, stage, show, roles, frame, part, clone, hint }) {
+/** @param {Sight & { frame: Frame, part: number, clone: Walker | null, hint: boolean, dragging: boolean }} view */
+export function drawScene({ context, stage, show, roles, frame, part, clone, hint, dragging }) {
   const { wave, moment, rules } = show;
   const scene = show.scene();
   disc(context, frame, roles.tree, scene.tree, scene.radius);
@@ -61,7 +61,7 @@ export function drawScene({ context, stage, show, roles, frame, part, clone, hin
   const paths = wave.walkers.map((/** @type {Walker} */ walker, /** @type {number} */ k) =>
     soFar(walker.places, moment.reached[k], active.has(walker) ? part : 1),
   );
-  takePen(context, roles.diffusion, { alpha: alone ? 1 : 0.8, width: alone ? 3 : 1.2 });
+  takePen(context, roles.diffusion, { alpha: dragging ? 0.3 : alone ? 1 : 0.8, width: alone ? 3 : 1.2 });
   context.beginPath();
   for (const path of paths) follow(context, frame, path);
   context.stroke();
@@ -75,12 +75,26 @@ export function drawScene({ context, stage, show, roles, frame, part, clone, hin
     if (ended) context.stroke();
     else context.fill();
   });
+  drawNames(context, stage, roles, frame.box, clone !== null);
   const [x, y] = frame.at(scene.goal);
   const up = rules.goal_radius * frame.scale + 11;
   write(context, stage, "goal", [x, y - up < 8 ? y + up : y - up]);
   write(context, stage, hint ? "drag the tree" : "tree", frame.at([scene.tree[0], scene.tree[1] + 0.55 * scene.radius]));
   const [sx, sy] = frame.at(scene.start);
   write(context, stage, "start", [sx, sy + 24 > stage.height - 8 ? sy - 24 : sy + 24]);
+}
+
+/** Which colour is who. @param {CanvasRenderingContext2D} context @param {Stage} stage @param {Record<string, any>} roles @param {Box} box @param {boolean} cloned */
+function drawNames(context, stage, roles, { left, top }, cloned) {
+  for (const [k, role] of (cloned ? ["diffusion", "cloning"] : ["diffusion"]).entries()) {
+    const y = top + 12 + 20 * k;
+    takePen(context, roles[role], { width: 3 });
+    context.beginPath();
+    context.moveTo(left + 4, y);
+    context.lineTo(left + 30, y);
+    context.stroke();
+    write(context, stage, role, [left + 38, y], { align: "left" });
+  }
 }
 
 /** The chunks that are being thought: in the scene, and how their ends part in the panel. @param {Sight & { frame: Frame, panel: Box, steps: number }} view */
@@ -150,8 +164,8 @@ function drawPanel({ context, stage, show, roles, panel, steps }) {
   for (const [text, value] of /** @type {[string, number][]} */ ([["right", 0.15], ["ahead", 0], ["left", -0.15]])) {
     write(context, stage, text, [left - 8, frame.at([0, value])[1]], { align: "right" });
   }
-  write(context, stage, "where each chunk leads", [left + width / 2, top - 14], { bold: true });
+  write(context, stage, "where plans lead", [left + width / 2, top - 14], { bold: true });
   write(context, stage, "clean", [left, top + height + 14], { align: "left" });
-  write(context, stage, "← noise comes off", [left + width / 2, top + height + 14]);
+  if (width > 220) write(context, stage, "← noise comes off", [left + width / 2, top + height + 14]);
   write(context, stage, "noise", [left + width, top + height + 14], { align: "right" });
 }

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
 import anywidget
+import numpy as np
 import traitlets
 
 from dilviz.errors import InputError
@@ -47,20 +48,35 @@ class Bound:
             InputError: it is not allowed.
         """
         if self.options:
-            if value not in self.options:
+            same = [option for option in self.options if _is(_plainly(value), option)]
+            if not same:
                 raise InputError(f"{name} is {value!r}; take one of {', '.join(map(str, self.options))}.")
-            return value
-        try:
-            numbers = [float(number) for number in (value if self.count else [value])]
-        except (TypeError, ValueError):
-            numbers = []
-        fits = len(numbers) == (self.count or 1) and all(self.low <= number <= self.high for number in numbers)
+            return same[0]
+        several = isinstance(value, list | tuple | np.ndarray)
+        numbers = [_plainly(number) for number in (value if several else [value])]
+        fits = several == (self.count > 0) and len(numbers) == max(self.count, 1)
+        fits &= all(_is_number(number) and self.low <= number <= self.high for number in numbers)
         if not fits or (self.whole and any(number % 1 for number in numbers)):
             kind = "whole number" if self.whole else "number"
-            many = f"{self.count} {kind}s" if self.count else f"a {kind}"
-            raise InputError(f"{name} is {value!r}; give {many} from {self.low:g} to {self.high:g}.")
-        plain = [int(number) for number in numbers] if self.whole else numbers
+            wanted = f"{self.count} {kind}s" if self.count else f"a {kind}"
+            raise InputError(f"{name} is {value!r}; give {wanted} from {self.low:g} to {self.high:g}.")
+        plain = [int(number) if self.whole else float(number) for number in numbers]
         return tuple(plain) if self.count else plain[0]
+
+
+def _plainly(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is(value: Any, option: Any) -> bool:
+    """Equal, and of a kind: True is not 1."""
+    if isinstance(option, bool) or not _is_number(option):
+        return type(value) is type(option) and value == option
+    return _is_number(value) and value == option
 
 
 SWITCH = Bound(options=(False, True))
@@ -105,6 +121,20 @@ class Live(anywidget.AnyWidget):
     def __setattr__(self, name: str, value: Any) -> None:
         """Refuse what the state may not be, in one sentence."""
         super().__setattr__(name, self.BOUNDS[name].check(name, value) if name in self.BOUNDS else value)
+
+    def set_state(self, sync_data: dict[str, Any]) -> None:
+        """Take what the browser says; what the state may not be is left out.
+
+        Args:
+            sync_data: name -> value.
+        """
+        super().set_state({name: value for name, value in sync_data.items() if self._may_be(name, value)})
+
+    def _may_be(self, name: str, value: Any) -> bool:
+        try:
+            return name not in self.BOUNDS or self.BOUNDS[name].check(name, value) is not None
+        except InputError:
+            return False
 
     def __repr__(self) -> str:
         """One line: the demo and its state."""

@@ -15,8 +15,9 @@ import { add } from "./stage.js";
  * @returns {{ go: (state: string) => void, close: () => void }} to go to another state, and to end
  */
 export function placeDemo(render, data, css, el, state, changed) {
+  if (!(el instanceof HTMLElement)) throw new TypeError(`mount takes an element of the page, not ${el}`);
   const dress = dresser(el, css);
-  const demo = showDemo(render, data, el, state, changed);
+  const demo = showDemo(render, data, el, String(state ?? ""), changed);
   const caption = data.caption && add(el, "p", {}, data.caption);
   let last = "";
   const unwatch = watchLook(() => {

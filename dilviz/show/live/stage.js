@@ -57,10 +57,10 @@ export function openStage({ model, el, label, height }) {
   const life = new AbortController();
   // JupyterLab would take arrows and letters as commands.
   const root = add(el, "div", { class: "dilviz dilviz-live", "data-lm-suppress-shortcuts": "true" });
-  const bar = add(root, "div", { class: "tools" });
   const scene = add(root, "div", { class: "scene" });
   const canvas = add(scene, "canvas", { role: "img", "aria-label": label });
   const words = add(root, "p", { class: "words" });
+  const bar = add(root, "div", { class: "tools" });
   const status = add(root, "p", { class: "status", role: "status" });
   const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
   /** @type {((context: CanvasRenderingContext2D) => void)[]} */

@@ -67,6 +67,9 @@ def pack_policy(policy: ChunkPolicy, steps: Iterable[int]) -> dict[str, Any]:
         sampler, T = SAMPLERS[policy.sampler], len(policy.schedule)
         counts = sorted({policy.num_inference_steps, *(n for n in steps if n <= T)})
         options = policy.sampler_options
+        if policy.remembers or options.keys() - {"eta"}:
+            says = f"starts warm ({policy.warm_start})" if policy.remembers else f"samples with {', '.join(options)}"
+            raise InputError(f"the policy {says}, which a page does not; choose by `use` how it samples, and save it.")
         plain |= {
             "prediction_type": policy.denoiser.prediction_type,
             "plans": {str(n): pack_plan(sampler, policy.schedule, n, **options) for n in counts},
