@@ -2,10 +2,13 @@
 
 import hashlib
 import json
+import os
 import re
 import shutil
 from base64 import b64encode
 from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 import torch
@@ -231,6 +234,120 @@ def test_an_endless_name_is_refused(run, tmp_path):
         status, _, err = run("noising", *arguments)
         assert (status, err.count("\n")) == (2, 1)
     assert list(tmp_path.iterdir()) == []
+
+
+OTHERS = {  # files of a person's own, which hold the words of ours
+    "text.html": "Words on what is made by dilviz embed.",
+    "frame.html": f'<!doctype html>\n<html lang="en">\n<head>\n<title>Mine</title>\n<!-- {MARK} -->\n',
+    "generator.html": f'<!doctype html>\n<html lang="en">\n<head>\n</head>\n<meta name="generator" content="{MARK}">\n',
+    "second.js": f"// mine\n// {MARK}\n",
+    "word.js": f"// {MARK}ded\n",
+    "late.html": " " * 5000 + MARK,
+    "empty.html": "",
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_file_that_only_speaks_of_embed_is_kept(name, run, tmp_path):
+    (tmp_path / name).write_text(OTHERS[name])
+    status, out, err = run("noising", "--out", name)
+    assert (status, out, err.count("\n")) == (2, "", 1) and f"{name} is there already" in err
+    assert (tmp_path / name).read_text() == OTHERS[name] and len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_shortcode_that_only_speaks_of_embed_is_kept(run, tmp_path):
+    (tmp_path / "hugo.toml").touch()
+    mine = tmp_path / "layouts/shortcodes/dilviz.html"
+    mine.parent.mkdir(parents=True)
+    mine.write_text(f"{{{{/* mine */}}}}\n{{{{- /* not {MARK} */ -}}}}\n")
+    before = sorted(tmp_path.rglob("*"))
+    status, _, err = run("noising", "--hugo", ".")
+    assert status == 2 and "dilviz.html is there already" in err and sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("name", ["f.html", "f.js"])
+def test_what_embed_wrote_is_replaced_whatever_ends_its_lines(name, run, tmp_path):
+    assert run("noising", "--out", name)[0] == 0
+    first = (tmp_path / name).read_bytes()
+    (tmp_path / name).write_bytes(first.replace(b"\n", b"\r\n"))
+    assert run("noising", "--out", name)[0] == 0 and (tmp_path / name).read_bytes() == first
+
+
+def odd(path, kind):
+    """Puts there what is no regular file."""
+    if kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to({"device": "/dev/full", "dangling": "nowhere", "itself": path.name}[kind])
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no pipes with a name")
+@pytest.mark.parametrize("kind", ["pipe", "device", "dangling", "itself"])
+def test_only_a_regular_file_is_replaced(kind, run, tmp_path):
+    path = tmp_path / "f.html"
+    odd(path, kind)
+    before = os.lstat(path)[:2]  # mode, number
+    status, out, err = run("noising", "--out", "f.html")
+    assert (status, out, err.count("\n")) == (2, "", 1) and "f.html is there already" in err
+    assert os.lstat(path)[:2] == before and [one.name for one in tmp_path.iterdir()] == ["f.html"]
+
+
+def closed(self, *arguments):
+    raise PermissionError(13, "Permission denied")
+
+
+def test_a_file_that_cannot_be_read_is_kept(run, tmp_path, monkeypatch):
+    assert run("noising", "--out", "f.html")[0] == 0
+    before = (tmp_path / "f.html").read_bytes()
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", closed)
+        status, out, err = run("noising", "--out", "f.html", "--caption", "new")
+    assert (status, out, err.count("\n")) == (2, "", 1) and "f.html is there already and cannot be read" in err
+    assert (tmp_path / "f.html").read_bytes() == before
+
+
+UNFIT = {
+    ("--out", ""): "--out is empty",
+    ("--out", "a\nb.html"): r"--out holds '\n', which is no part of a line",
+    ("--out", "a.html\n"): r"--out holds '\n'",
+    ("--out", "a\udcff.html"): r"--out holds '\udcff'",
+    ("--hugo", ""): "--hugo is empty",
+    ("--hugo", "a\nb"): r"--hugo holds '\n'",
+    ("--out", "f.html", "--caption", "a\udcffb"): r"--caption holds '\udcff', which is not UTF-8",
+    ("--out", "f.js", "--caption", "\ud800"): r"--caption holds '\ud800'",
+    ("--out", "f.html", "--checkpoint", ""): "--checkpoint is empty",
+    ("--out", "f.html", "--checkpoint", "a\nb"): r"--checkpoint holds '\n'",
+}
+
+
+@pytest.mark.parametrize("arguments", UNFIT, ids=ascii)
+def test_a_name_or_a_caption_that_cannot_be_written_down_is_refused(arguments, run, tmp_path):
+    status, out, err = run("fork", *arguments)
+    assert (status, out, err.count("\n")) == (2, "", 1) and UNFIT[arguments] in err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "x/" * 3000], ids=["name", "path"])
+def test_an_endless_name_of_a_checkpoint_is_refused(name, run, tmp_path):
+    status, out, err = run("fork", "--checkpoint", name, "--out", "f.html")
+    assert (status, out, err.count("\n")) == (2, "", 1) and re.search("cannot be read|is no file", err)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ['a"b.js', "a#b%20c?.html", "a b'<&>.html", "javascript:é.html"])
+def test_the_lines_of_use_name_the_file_whatever_its_name(name, run):
+    status, out, _ = run("noising", "--out", name, "--json")
+    line = json.loads(out)["use"][0]
+    address = re.search(r'from "\./([^"]*)"' if name.endswith(".js") else r'src="([^"]*)"', line)[1]
+    assert status == 0 and unquote(address) == name and re.fullmatch(r"[\w.%~-]+", address, re.ASCII)
+
+
+def test_the_player_takes_no_policy_of_a_task_from_elsewhere(run, tmp_path):
+    path = copied("fork-cloning", tmp_path / "mine")
+    load_policy(path).save(path, {"task": "D4RL/door/human-v2"})
+    status, _, err = run("player", "--checkpoint", "mine", "--out", "f.html")
+    assert (status, err.count("\n")) == (2, 1) and not (tmp_path / "f.html").exists()
+    assert "was trained for 'D4RL/door/human-v2'; the player takes policies of dilviz's own tasks: " in err
 
 
 def test_a_disk_that_fills_up_leaves_the_old_file(run, tmp_path, monkeypatch):

@@ -6,10 +6,13 @@ import base64
 import hashlib
 import html
 import json
+import os
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from dilviz.diffusion.checkpoint import check_writable, write_whole
 from dilviz.errors import InputError
@@ -21,6 +24,15 @@ from dilviz.show.live.source import HERE, plain
 from dilviz.show.players import player_from
 
 MARK = "made by dilviz embed"  # stands in each file that is written, and lets the next one replace it
+# How a page, a module and the shortcode begin: the same words elsewhere are a person's own, and such a file is kept.
+_OURS = re.compile(
+    rf'<!doctype html>\n<html lang="en">\n<head>\n(<meta .*\n)*<meta name="generator" content="{MARK}">\n'
+    rf"|// {MARK}[:\n]"
+    rf"|\{{\{{- /\*.*, {MARK} \*/ -\}}\}}\n"
+)
+_HEAD = 4096  # bytes; a page's mark ends before the 1000th
+_NO_TEXT = r"\ud800-\udfff"  # as Python reads bytes that are not UTF-8
+_NO_NAME = rf"{_NO_TEXT}\x00-\x1f\x7f-\x9f\u2028\u2029"  # nor what breaks a line
 _PAGE = """\
 <!doctype html>
 <html lang="en">
@@ -71,6 +83,9 @@ def embed(
     """
     if (out is None) == (hugo is None):
         raise InputError("give --out FILE or --hugo SITE; one of the two.")
+    for option, name in {"--out": out, "--hugo": hugo, "--checkpoint": checkpoint}.items():
+        _check_text(option, name, _NO_NAME)
+    _check_text("--caption", caption, _NO_TEXT)
     site, kind = (check_site(hugo), page) if hugo is not None else (None, _check_out(str(out)))
     data = kind(make_demo(demo, checkpoint), caption or "")
     files = {Path(str(out)): data} if site is None else site_files(site, demo, data, MARK)
@@ -81,15 +96,23 @@ def embed(
 
 def _use(demo: str, out: str | None) -> list[str]:
     """How the demo is shown: each line is a way."""
-    name = f"/dilviz/{demo}.html" if out is None else Path(out).name
+    name = f"/dilviz/{demo}.html" if out is None else quote(Path(out).name)
     if name.endswith(".js"):
         call = f'import {{ mount }} from "./{name}"; mount(document.getElementById("demo"));'
-        return [f'<div id="demo"></div> <script type="module">{html.escape(call, quote=False)}</script>']
+        return [f'<div id="demo"></div> <script type="module">{call}</script>']
     frame = (
-        f'<iframe src="{html.escape(name)}" title="Live demo: {demo}" width="100%" height="720" frameborder="0" '
+        f'<iframe src="{name}" title="Live demo: {demo}" width="100%" height="720" frameborder="0" '
         'sandbox="allow-scripts" loading="lazy"></iframe>'
     )
     return [frame] if out else [f'{{{{< dilviz demo="{demo}" >}}}}', frame]
+
+
+def _check_text(option: str, text: str | None, unfit: str) -> None:
+    if text == "" and unfit == _NO_NAME:
+        raise InputError(f"{option} is empty; name a place, or leave it out.")
+    if found := re.search(f"[{unfit}]", text or ""):
+        fault = "is not UTF-8" if found[0] >= "\ud800" else "is no part of a line"
+        raise InputError(f"{option} holds {found[0]!r}, which {fault}; write it anew.")
 
 
 def _check_out(out: str) -> Callable[[Live, str], bytes]:
@@ -108,14 +131,25 @@ def _check_out(out: str) -> Callable[[Live, str], bytes]:
 
 
 def _check_free(path: Path) -> None:
+    """What embed wrote may be replaced, and nothing else: no pipe, no device, no link that leads nowhere."""
     check_writable(path)
-    if path.exists() and MARK.encode() not in path.read_bytes():
+    try:
+        free = not os.path.lexists(path) or (path.is_file() and _is_ours(path))
+    except OSError as error:
+        raise InputError(f"{path} is there already and cannot be read ({error.strerror}); move it away.") from error
+    if not free:
         raise InputError(f"{path} is there already and is not {MARK}; move it away, or name another place.")
+
+
+def _is_ours(path: Path) -> bool:
+    with path.open("rb") as file:
+        head = file.read(_HEAD).decode(errors="replace")
+    return _OURS.match(head.replace("\r\n", "\n")) is not None  # git may have changed the ends of the lines
 
 
 def _write(files: dict[Path, bytes]) -> None:
     """All of them or none: whatever can be known is found out first."""
-    folders = {folder for path in files for folder in path.parents if not folder.exists()}
+    folders = {folder for path in files for folder in path.parents if not os.path.exists(folder)}
     try:
         for path in files:
             _check_free(path)
@@ -169,8 +203,17 @@ def make_demo(name: str, checkpoint: str | None = None) -> Live:
     """
     if name not in DEMOS:
         raise InputError(f"demo {name!r} is unknown; take one of {', '.join(DEMOS)}.")
-    path = None if checkpoint is None else Path(checkpoint)
-    return DEMOS[name](path / WEIGHTS if path and path.is_dir() else path)
+    return DEMOS[name](None if checkpoint is None else _weights(Path(checkpoint)))
+
+
+def _weights(path: Path) -> Path:
+    """The file that is meant, seen to be one that can be asked for."""
+    try:
+        file = path / WEIGHTS if path.is_dir() else path
+        file.is_file()
+    except OSError as error:  # a name that is too long, a folder that is closed
+        raise InputError(f"checkpoint {path} cannot be read ({error.strerror}); name another.") from error
+    return file
 
 
 def page(demo: Live, caption: str = "") -> bytes:

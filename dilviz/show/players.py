@@ -17,7 +17,7 @@ from dilviz.show.landing import LandingPlayer, landing_data
 from dilviz.show.live.films import has_camera, record
 from dilviz.show.live.player import LivePlayer
 from dilviz.show.live.recordings import Shape, films, walks
-from dilviz.tasks import Task, get_task, shipped
+from dilviz.tasks import TASKS, Task, get_task, shipped
 
 WALKS = 8  # of each at the fork: enough that both ways are taken
 SEED = 7  # an ordinary one
@@ -40,7 +40,11 @@ def player_from(path: str | Path | None, **state: Any) -> LivePlayer:
     """
     if path is None:
         return player_of(**state)
-    return player_of(load_policy(path), str(read_recipe(path).get("task")), **state)
+    policy, task = load_policy(path), str(read_recipe(path).get("task"))
+    if task not in TASKS:
+        own = ", ".join(TASKS)
+        raise InputError(f"{path} was trained for {task!r}; the player takes policies of dilviz's own tasks: {own}.")
+    return player_of(policy, task, **state)
 
 
 def player_of(policy: ChunkPolicy | None = None, task: str = "lander", seed: int = SEED, **state: Any) -> LivePlayer:
