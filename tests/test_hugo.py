@@ -186,7 +186,8 @@ def test_the_page_around_takes_heights_from_its_frames_alone(post):
 BAD = {
     'demo="moon"': 'demo "moon" is not in static/dilviz; write it with dilviz embed moon --hugo SITE',
     'demo="../fork"': 'demo "../fork" is no demo',
-    "": 'demo "" is no demo',
+    "": "name each parameter, as in demo=",
+    '"fork"': "name each parameter, as in demo=",
     'demo="fork" height="tall"': 'height "tall" is no number of pixels; give 10 to 9999',
     'demo="fork" height="-5"': 'height "-5" is no number of pixels',
     'demo="fork" height="5e3"': 'height "5e3" is no number of pixels',

@@ -33,16 +33,22 @@ function hear({ source, data }) {
   if (!(height > 0 && height < HIGHEST)) return;
   frame.style.boxSizing = "content-box"; // a theme's rim is not to be counted
   frame.style.height = `${Math.ceil(height)}px`;
+  const figure = frame.closest("figure");
+  if (figure) figure.style.marginInline = "0"; // a browser's own margin would take 80 pixels of a phone
 }
+
+/** @type {WeakSet<Element>} */
+const led = new WeakSet();
 
 /** A link to a demo's page goes to the frame that shows it already. @param {MouseEvent} event */
 function lead({ target }) {
   const link = /** @type {Element} */ (target).closest("a");
-  if (!link?.hash || link.target) return;
+  if (!link?.hash || (link.target && !led.has(link))) return;
   const file = (/** @type {string} */ address) => address.replace(/#.*/, "");
   const frame = frames().find(({ src }) => file(src) === file(link.href));
   if (!frame) return;
   link.target = frame.name;
+  led.add(link);
   frame.scrollIntoView({ block: "nearest" });
 }
 
