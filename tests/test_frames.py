@@ -57,9 +57,9 @@ def shown(lesson, text):
 
 
 def inside(place, index=0):
-    """The page in a frame."""
+    """The page in a frame, once it is there; JupyterLab takes what is out of view away, and brings it back."""
     frame = place.locator("iframe").nth(index)
-    frame.wait_for()
+    frame.content_frame.locator("#dilviz").wait_for(state="attached")
     return frame.element_handle().content_frame()
 
 

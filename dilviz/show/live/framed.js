@@ -7,10 +7,18 @@ function render({ model, el }) {
   const look = { title: model.get("label"), sandbox: model.get("sandbox"), width: "100%", height: model.get("height") };
   for (const [name, value] of Object.entries({ ...look, frameborder: "0" })) frame.setAttribute(name, String(value));
   if (model.get("followed")) frame.dataset.dilviz = "";
-  const go = () => frame.setAttribute("src", `${address}#${model.get("state")}`);
+  let there = false; // a page that is still coming is not sent elsewhere
+  function go() {
+    const to = `${address}#${model.get("state")}`;
+    if (there && frame.getAttribute("src") !== to) frame.setAttribute("src", to);
+  }
+  frame.addEventListener("load", () => {
+    there = true;
+    go();
+  });
   model.on("change:state", go);
+  frame.setAttribute("src", `${address}#${model.get("state")}`);
   el.append(frame);
-  go();
   return () => {
     model.off("change:state", go);
     frame.remove();
