@@ -274,13 +274,13 @@ def judge_limit(answer: Any) -> str:
 def _judge_caption(caption: Any, ours: int, expert: int) -> str:
     if not isinstance(caption, str) or not caption.strip():
         raise NotYet(f'the scene shows a limit; now write its caption, with "… of {WALKS}" in it.')
-    found = re.search(rf"(\d+) of {WALKS}\b", caption)
+    found = re.findall(rf"(\d+) of {WALKS}\b", caption)
     if not found:
         raise Wrong(f'the caption says no "… of {WALKS}"; a number that is not there cannot be looked up.')
-    if int(found[1]) != ours:
-        raise Wrong(f"the caption says {found[1]} of {WALKS}; count the walks that arrive again.")
+    if str(ours) not in found:
+        raise Wrong(f"the caption says {found[0]} of {WALKS}; count the walks that arrive again.")
     low, high = wilson(ours, WALKS)
     return (
         f"the policy arrives in {ours} of {WALKS} walks (interval {low:.0%} to {high:.0%}), the expert in {expert}. "
-        "Who reads that caption knows what the demo does not show."
+        "The number is true; whether your words say who acts there and what it learned from, you alone can tell."
     )
