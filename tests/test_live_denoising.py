@@ -75,6 +75,26 @@ def test_what_is_refused_changes_nothing():
     assert demo.steps == 50
 
 
+KEPT = "([home, shift, room]) => dilviz.kept(home, shift, room)"
+
+
+@pytest.mark.parametrize("name", MIXTURES)
+@pytest.mark.parametrize("shift", [(4, -4), (-4, 4)])
+def test_the_heap_stays_in_the_picture_as_in_the_browser(code, name, shift):
+    demo, home = LiveDenoising(shift=shift, mixture=name), MIXTURES[name].means[0]
+    np.testing.assert_allclose(home + demo.shift, np.sign(shift) * demo.room)
+    assert demo.shift == tuple(code.evaluate(KEPT, [home.tolist(), list(shift), demo.room]))
+    held = demo.shift
+    demo.shift = held
+    assert demo.shift == held
+
+
+def test_a_heap_of_other_data_stays_in_the_picture():
+    demo = LiveDenoising(mixture="two heaps", shift=(3.2, 0))
+    demo.mixture = "ring of eight"
+    assert demo.shift == pytest.approx((0.4, 0))
+
+
 @pytest.mark.parametrize("name", MIXTURES)
 def test_the_data_is_within_the_picture_and_about_as_wide_as_the_noise(name):
     mixture = MIXTURES[name]
@@ -265,6 +285,32 @@ def test_a_dragged_heap_takes_particles_along(opened):
     assert min(counts(page).values()) >= 95
     page.get_by_label("data", exact=True).select_option("two moons")  # as it is known
     page.wait_for_function("() => !location.hash.includes('shift')")
+
+
+@pytest.mark.parametrize("state", ["shift=4,-4", "mixture=two heaps&shift=-4,4"])
+def test_an_address_that_puts_the_heap_outside_puts_it_to_the_edge(opened, state):
+    page = opened(state, width=320)
+    page.wait_for_function("() => /shift=(0.4,-2|-0.8,2)$/.test(location.hash)")
+    handle = page.get_by_role("button", name="Move a heap")
+    handle.focus()
+    inside = page.locator(".scene").evaluate("(scene) => [scene.scrollTop, scene.scrollLeft]")
+    ours, scene = handle.bounding_box(), page.locator(".scene").bounding_box()
+    assert inside == [0, 0]
+    for start, size in (("x", "width"), ("y", "height")):
+        assert scene[start] <= ours[start] and ours[start] + ours[size] <= scene[start] + scene[size]
+
+
+def test_what_is_dragged_to_the_edge_is_restored_from_the_address(opened):
+    page = opened("sampler=ddim&compare=none")
+    handle = page.get_by_role("button", name="Move a heap")
+    for _ in range(20):
+        handle.press("Shift+ArrowLeft")
+    page.wait_for_function("() => location.hash.includes('shift=-3.6,0')")
+    said = handle.get_attribute("aria-label")
+    page.reload()
+    page.wait_for_function(SAYS, arg="On the data")
+    assert page.get_by_role("button", name="Move a heap").get_attribute("aria-label") == said
+    assert LiveDenoising(shift=(-3.6, 0)).shift == pytest.approx((-3.6, 0))
 
 
 def test_eta_is_there_for_ddim_alone(opened):

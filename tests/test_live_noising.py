@@ -20,7 +20,7 @@ from dilviz.show.live import LiveNoising
 from dilviz.show.live.noising import UNMOVED
 from dilviz.show.noising import TIMESTEPS, make_schedule, noised, shown
 
-BENT = (0.2, -0.1, 0.0, 0.3, -0.4, 0.1, 0.0, 0.0, 0.25, 0.5, -0.1, 0.0)
+BENT = (0.2, -0.1, 0.0, 0.3, -0.3, 0.1, 0.0, 0.0, 0.25, 0.4, -0.1, 0.0)
 XT = """([packed, table, shift, seed, t]) => {
   const { makeSet, drag, floats, normals, levelAt, addNoise, placesOf } = window.dilviz;
   const set = makeSet(packed);
@@ -98,6 +98,21 @@ def test_of_points_each_heap_goes_as_a_whole():
     np.testing.assert_allclose(by[~left, 0], np.tile([0.0, 0.3], (int((~left).sum()), 1)), atol=1e-6)
 
 
+@pytest.mark.parametrize("name", DATASETS)
+@pytest.mark.parametrize("shift", [(2.0,) * 12, (-2.0, 2.0) * 6])
+def test_what_is_dragged_stays_in_view_as_in_the_browser(page, name, shift):
+    demo = LiveNoising(shift=shift, data=name)
+    data = demo.dragged()
+    places = data.positions(data.x0).numpy()
+    there = [places[row, at] for row, at in demo.sets[name]["handles"]]
+    np.testing.assert_allclose(np.abs(there), 1, atol=1e-5)
+    kept = "([set, shift, room]) => dilviz.kept(dilviz.homesOf(dilviz.makeSet(set)), shift, room)"
+    np.testing.assert_allclose(page.evaluate(kept, [demo.sets[name], list(shift), demo.room]), demo.shift, atol=1e-6)
+    held = demo.shift
+    demo.shift = held
+    assert demo.shift == held
+
+
 # The state
 
 
@@ -124,6 +139,10 @@ def test_a_schedule_of_ones_own_takes_the_place_of_the_choices():
     assert demo.chosen() is own
     assert repr(demo) == f"LiveNoising(data='fork: points', t=2, seed=0, shift=({', '.join('0' * 12)}))"
     assert len(demo.tables["texts"]) == 1
+    for name, value in (("T", 1000), ("schedule", "linear"), ("fit", False)):
+        with pytest.raises(InputError, match=f"{name} belongs to the schedule that was given; make a LiveNoising of"):
+            setattr(demo, name, value)
+    assert (demo.T, demo.chosen()) == (7, own)
     assert LiveNoising(NoiseSchedule(2)).t == 1
     assert "schedule" in LiveNoising().bounds  # another's bounds are not touched
 

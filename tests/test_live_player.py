@@ -22,7 +22,7 @@ from dilviz.show.embed import page
 from dilviz.show.landing import LandingPlayer, landing_data
 from dilviz.show.live.films import BUDGET, SIZES, Film, encoded, record, replay
 from dilviz.show.live.player import LivePlayer
-from dilviz.show.live.recordings import Shape, Track, films, recording, walks
+from dilviz.show.live.recordings import Craft, Shape, Track, films, recording, walks
 from dilviz.show.players import WALKS, player_from, player_of
 from dilviz.tasks import TASKS, shipped
 
@@ -106,6 +106,19 @@ def track(n=3, role="expert", **more):
         (lambda e: recording([Track("expert", [[0.0, float("nan")]])]), "no finite number"),
         (lambda e: recording([track()], rate=0), "rate is 0; give steps a second, above 0"),
         (lambda e: recording([track()], rate=float("nan")), "rate is nan; give steps a second"),
+        (lambda e: recording([track()], rate="x"), "rate is 'x'; give steps a second"),
+        (lambda e: recording([Track("expert", [[0, 0], [1]])]), r"places is \[\[0, 0\], \[1\]\]; give x and y before"),
+        (lambda e: recording([Track("expert", [])]), r"places is \[\]; give x and y before each step and after"),
+        (lambda e: recording([track()], craft=Craft([], [], [], 1)), "give x, y and the angle before each step"),
+        (lambda e: recording([track(role="zork")]), "what is played has zork; name each by one of"),
+        (lambda e: recording([track()], [Shape("disc", [[0, 0]], "zork")]), "what is played has expert, zork;"),
+        (lambda e: recording([track()], bounds=((0, 0), (0, 0))), r"bounds is .*; give \(low, high\) of x and of y"),
+        (lambda e: recording([track()], bounds="x"), "bounds is 'x'; give"),
+        (lambda e: walks({"expert": "x"}), "expert has 'x'; give what `rollout` has recorded"),
+        (lambda e: LivePlayer(), "scene is {}; give what `walks`, `recording` or `films` has made"),
+        (lambda e: LivePlayer("x"), "scene is 'x'; give what"),
+        (lambda e: LivePlayer({}), "scene is {}; give what"),
+        (lambda e: setattr(LivePlayer(recording([track()])), "scene", {"tracks": []}), "scene is {'tracks': .*}; give"),
         (lambda e: films({"expert": []}), "frames of no shape"),
         (lambda e: films({"expert": [np.zeros((3, 4), np.uint8)]}), r"frames of \(3, 4\) shape"),
         (lambda e: films({"expert": [np.zeros((3, 4, 3))]}), "frames are no bytes"),

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { addNoise, drag, levelAt, levelOf, pairOf, placesOf, sayNoising, threeDigits } from "../../dilviz/show/live/noising_data.js";
-import { normals } from "../../dilviz/show/live/numbers.js";
+import { addNoise, drag, homesOf, levelAt, levelOf, pairOf, placesOf, sayNoising, threeDigits } from "../../dilviz/show/live/noising_data.js";
+import { kept, normals } from "../../dilviz/show/live/numbers.js";
 
 const TABLE = [6, 2, 0, -3, -9]; // log-SNR at t = 0 … 4
 const PLAIN = { origin: [0, 0], step: 1, summed: false, tree: false };
@@ -77,4 +77,13 @@ test("a schedule that stops too early is warned of", () => {
   assert.match(sayNoising(TABLE, -1, 0.01), /^t = -1 of 0 … 4 \(clean\): ᾱ = 1, so xₜ is 1 times the data \(grey\) plus 0 times noise\./);
   assert.match(sayNoising(TABLE, 2, 0.01), /^t = 2 of 0 … 4: ᾱ = 0\.5, .* 0\.707 times .* ᾱ = 0\.000123 is left\.$/);
   assert.match(sayNoising([6, -1], 0, 0.01), /ᾱ = 0\.269 is left\. ⚠ Too much: the last step is not noise yet\.$/);
+});
+
+test("what is dragged stays in view, and what is there already stays as it is", () => {
+  const home = homesOf(PATH);
+  close(home.slice(0, 2), placesOf(PATH, PATH.x0).subarray(2 * pairOf(PATH, 0), 2 * pairOf(PATH, 0) + 2));
+  const shift = kept(home, [9, -9, 0.01, 0], 2);
+  close(shift, [2 - home[0], -2 - home[1], 0.01, 0]);
+  assert.deepEqual(kept(home, shift, 2), shift);
+  assert.deepEqual(kept([0, 0], [1, -1, 0.5, 3], 2), [1, -1, 0, 0]); // what is not there is not dragged
 });

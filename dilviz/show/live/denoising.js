@@ -5,7 +5,7 @@ import { drawFlow } from "./denoising_picture.js";
 import { addTransport, calm } from "./clock.js";
 import { addButton, addChoice, addHandle, addSlider } from "./controls.js";
 import { write } from "./ink.js";
-import { clamp } from "./numbers.js";
+import { kept } from "./numbers.js";
 import { makeFrame, openStage } from "./stage.js";
 
 /** @typedef {import("./samplers.js").Step} Step */
@@ -40,8 +40,10 @@ function render({ model, el }) {
   const get = (/** @type {string} */ name) => model.get(name);
   const samplers = () => [get("sampler"), get("compare")].filter((name) => name !== "none");
   const stage = openStage({ model, el, label: get("label"), height: (width) => arrangeFlows(width, samplers().length).height });
-  const { roles, bounds, reach, mixtures } = Object.fromEntries(["roles", "bounds", "reach", "mixtures"].map((n) => [n, get(n)]));
+  const { roles, bounds, reach, room, mixtures } = Object.fromEntries(["roles", "bounds", "reach", "room", "mixtures"].map((n) => [n, get(n)]));
   const home = () => mixtures[get("mixture")].means[0];
+  const shift = () => /** @type {Point} */ (kept(home(), get("shift"), room));
+  stage.set({ shift: shift() }); // an address may say more
   const first = Object.fromEntries(Object.keys(bounds).map((name) => [name, get(name)]));
 
   let now = newScene();
@@ -49,7 +51,7 @@ function render({ model, el }) {
   let [film, held, waiting, stale, told] = [0, 0, 0, false, false];
 
   function newScene() {
-    const mixture = shifted(mixtures[get("mixture")], get("shift"));
+    const mixture = shifted(mixtures[get("mixture")], shift());
     const flows = samplers().map((sampler) => {
       const plan = planOf(get("plans"), sampler, get("steps"), get("spacing"), get("eta"));
       return makeFlow(mixture, plan, makeNoise(get("per_seed") * get("seed"), get("particles")));
@@ -149,14 +151,14 @@ function render({ model, el }) {
     const range = /** @type {Point} */ ([-reach, reach]);
     return arrangeFlows(stage.width, samplers().length).boxes.map((box) => makeFrame(box, range, range));
   };
-  const heap = () => /** @type {Point} */ (home().map((/** @type {number} */ value, /** @type {number} */ k) => value + get("shift")[k]));
+  const heap = () => /** @type {Point} */ (home().map((/** @type {number} */ value, /** @type {number} */ k) => value + shift()[k]));
   addHandle(stage, {
     name: "a heap of the data",
     step: 0.05,
     frame: () => frames()[0],
     place: heap,
     says: () => `x ${heap()[0].toFixed(2)}, y ${heap()[1].toFixed(2)}`,
-    move: (to) => stage.set({ shift: to.map((value, k) => clamp(value, -reach, reach) - home()[k]) }),
+    move: (to) => stage.set({ shift: kept(home(), to.map((value, k) => value - home()[k]), room) }),
   });
   stage.listen(data, "change", () => stage.set({ shift: [0, 0] }));
   stage.onDraw((context) => {

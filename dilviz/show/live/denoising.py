@@ -24,6 +24,7 @@ STEPS = (1, 2, 3, 5, 10, 20, 50, 100)
 ETAS = (0.0, 0.25, 0.5, 0.75, 1.0)
 PER_SEED = 1000  # particle k of a seed draws from the generator of seed * PER_SEED + k: no two seeds share one
 REACH = 2.7  # the picture goes from -REACH to REACH, as the noise does
+ROOM = 2.0  # the heap that is dragged stays from -ROOM to ROOM, with its handle in the picture
 
 
 @dataclass(frozen=True)
@@ -99,8 +100,8 @@ class LiveDenoising(Live):
 
     Args:
         state: where to begin: `mixture` (a name in MIXTURES), `shift` (two numbers, by which its first heap is
-            dragged away), `sampler`, `compare` ("none", or the sampler beside it), `steps`, `spacing`, `eta` (of
-            ddim alone), `seed`, `particles`.
+            dragged away; it stays in the picture), `sampler`, `compare` ("none", or the sampler
+            beside it), `steps`, `spacing`, `eta` (of ddim alone), `seed`, `particles`.
 
     Raises:
         InputError: a state that cannot be.
@@ -137,11 +138,21 @@ class LiveDenoising(Live):
     mixtures = traitlets.Dict({name: mixture.plain() for name, mixture in MIXTURES.items()}).tag(sync=True)
     plans = traitlets.Dict(help="the samplers' numbers").tag(sync=True)
     reach = traitlets.Float(REACH).tag(sync=True)
+    room = traitlets.Float(ROOM).tag(sync=True)
     per_seed = traitlets.Int(PER_SEED).tag(sync=True)
 
     def __init__(self, **state: Any) -> None:
-        super().__init__(**state)
+        super().__init__(**dict(sorted(state.items(), key=lambda item: item[0] != "mixture")))  # its heap is dragged
         self.plans = pack_plans()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Keep the dragged heap in the picture."""
+        if name == "shift":
+            home = MIXTURES[self.mixture].means[0]
+            value = np.clip(self.BOUNDS[name].check(name, value), -ROOM - home, ROOM - home)
+        super().__setattr__(name, value)
+        if name == "mixture":
+            self.shift = self.shift
 
     def still(self) -> str:
         """Noise, halfway and data side by side, as they are in this state.

@@ -1,10 +1,10 @@
 // Forward noising, live: data dissolves under a slider, and its noised image follows when it is dragged.
 
-import { addNoise, drag, levelAt, makeSet, pairOf, placesOf, sayNoising } from "./noising_data.js";
+import { addNoise, drag, homesOf, levelAt, makeSet, pairOf, placesOf, sayNoising } from "./noising_data.js";
 import { arrange, drawLevels, drawScene } from "./noising_picture.js";
 import { addTransport } from "./clock.js";
 import { addButton, addChoice, addHandle, addSlider, addTick } from "./controls.js";
-import { clamp, floats, normals } from "./numbers.js";
+import { clamp, floats, kept, normals } from "./numbers.js";
 import { makeFrame, openStage } from "./stage.js";
 
 const FILM = 300; // sixtieths of a second that play takes from clean to the last step
@@ -13,18 +13,20 @@ const FILM = 300; // sixtieths of a second that play takes from clean to the las
 function render({ model, el }) {
   const get = (/** @type {string} */ name) => model.get(name);
   const stage = openStage({ model, el, label: get("label"), height: (width) => arrange(width).height });
-  const { bounds, roles, scene, reach, sets, tables } = Object.fromEntries(
-    ["bounds", "roles", "scene", "reach", "sets", "tables"].map((name) => [name, get(name)]),
+  const { bounds, roles, scene, reach, room, sets, tables } = Object.fromEntries(
+    ["bounds", "roles", "scene", "reach", "room", "sets", "tables"].map((name) => [name, get(name)]),
   );
   const own = !bounds.schedule; // the reader's schedule, the only one there is
 
   function look() {
     const set = makeSet(sets[get("data")]);
     const text = own ? 0 : tables.index[`${get("schedule")} ${get("T")} ${get("fit")}`];
-    const x0 = drag(set, get("shift"));
-    return { set, table: floats(tables.texts[text]), x0, noise: normals(get("seed"), 0, x0.length) };
+    const shift = kept(homesOf(set), get("shift"), room);
+    const x0 = drag(set, shift);
+    return { set, shift, table: floats(tables.texts[text]), x0, noise: normals(get("seed"), 0, x0.length) };
   }
   let now = look();
+  stage.set({ shift: now.shift }); // an address may say more
   const last = () => now.table.length - 1;
   const t = () => Math.min(get("t"), last());
   let at = t(); // between two times while it plays
@@ -98,9 +100,9 @@ function render({ model, el }) {
       place: () => place(now.x0),
       says: () => `x ${place(now.x0)[0].toFixed(2)}, y ${place(now.x0)[1].toFixed(2)}`,
       move(to) {
-        const [from, shift] = [place(now.set.x0), [...get("shift")]];
-        for (const axis of [0, 1]) shift[2 * k + axis] = clamp(to[axis], -1, 1) - from[axis];
-        stage.set({ shift });
+        const [home, shift] = [homesOf(now.set), [...now.shift]];
+        for (const axis of [0, 1]) shift[2 * k + axis] = to[axis] - home[2 * k + axis];
+        stage.set({ shift: kept(home, shift, room) });
       },
     });
     handle.classList.add("small"); // six on one path

@@ -14,7 +14,7 @@ import traitlets
 
 from dilviz.diffusion import BETA_SCHEDULES, NoiseSchedule
 from dilviz.envs.fork import FORK
-from dilviz.errors import MissingExtra
+from dilviz.errors import InputError, MissingExtra
 from dilviz.show.base import rounded
 from dilviz.show.datasets import DATASETS, Dataset, dataset, scaled
 from dilviz.show.live.live import SWITCH, Bound, Live
@@ -25,6 +25,7 @@ HANDLES = 6  # on the path that is drawn thick
 SCENE = {"tree": TREE["x1"], "start": float(scaled(FORK.start)[1]), "goal": float(scaled(FORK.goal)[1])}
 UNMOVED = (0.0,) * (2 * HANDLES)
 REACH = 2.0  # the picture goes from -REACH to REACH: five in a hundred of the noise's coordinates lie beyond
+ROOM = 1.0  # what is dragged stays from -ROOM to ROOM, as data does
 
 
 class LiveNoising(Live):
@@ -34,7 +35,8 @@ class LiveNoising(Live):
         schedule: a name in BETA_SCHEDULES, or a schedule of your own, which takes the place of the controls for
             `schedule`, `T` and `fit`.
         state: where to begin: `data` (a name in DATASETS), `T`, `fit` (whether betas are fitted to T), `t` (-1, clean,
-            to T-1), `seed`, `shift` (x and y by which each handle is dragged away; of points, the first two count).
+            to T-1), `seed`, `shift` (x and y by which each handle is dragged away, and stays
+            among the data; of points, the first two count).
 
     Raises:
         InputError: a state that cannot be.
@@ -69,14 +71,16 @@ class LiveNoising(Live):
     not_noise = traitlets.Float(NOT_NOISE).tag(sync=True)
     scene = traitlets.Dict(SCENE, help="radius of the tree round (0, 0); how high start and goal are").tag(sync=True)
     reach = traitlets.Float(REACH).tag(sync=True)
+    room = traitlets.Float(ROOM).tag(sync=True)
+    _own: NoiseSchedule | None = None
 
     def __init__(self, schedule: NoiseSchedule | str = "squaredcos_cap_v2", **state: Any) -> None:
-        self._own = schedule if isinstance(schedule, NoiseSchedule) else None
-        if self._own:
-            last = {"t": replace(self.BOUNDS["t"], high=len(self._own) - 1)}
+        if isinstance(schedule, NoiseSchedule):
+            last = {"t": replace(self.BOUNDS["t"], high=len(schedule) - 1)}
             own = {name: bound for name, bound in (self.BOUNDS | last).items() if name not in ("schedule", "T", "fit")}
             self.__dict__["BOUNDS"] = own  # of this object alone
-            self.T = len(self._own)
+            self.T = len(schedule)
+            self._own = schedule
         else:
             state["schedule"] = schedule
         order = list(self.BOUNDS)
@@ -85,9 +89,13 @@ class LiveNoising(Live):
         self.tables = {"texts": [_pack(self._own)], "index": {}} if self._own else _pack_tables()
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Keep t below T; other data lies as it was."""
+        """Keep t below T, and what is dragged in view; other data lies as it was."""
+        if self._own and name in ("schedule", "T", "fit"):
+            raise InputError(f"{name} belongs to the schedule that was given; make a LiveNoising of another schedule.")
         if name == "t":
             value = Bound(-1, self.T - 1, whole=True).check(name, value)
+        if name == "shift":
+            value = _kept(shown(self.data), self.BOUNDS[name].check(name, value))
         super().__setattr__(name, value)
         if name == "T":
             self.t = min(self.t, self.T - 1)
@@ -158,6 +166,14 @@ def handles(data: Dataset) -> list[tuple[int, int]]:
     heaps = [np.flatnonzero(points[:, 0] < 0), np.flatnonzero(points[:, 0] >= 0)]
     far = [np.linalg.norm(points[heap] - points[heap].mean(0), axis=1) for heap in heaps]
     return [(int(heap[distances.argmin()]), 0) for heap, distances in zip(heaps, far, strict=True)]
+
+
+def _kept(data: Dataset, shift: tuple[float, ...]) -> np.ndarray:
+    """What is left of a shift when all handles stay in view, as `kept` of numbers.js has it."""
+    places = data.positions(data.x0).numpy()
+    home = np.ravel([places[row, at] for row, at in handles(data)]).astype(float)
+    there = np.clip(shift[: len(home)], -ROOM - home, ROOM - home)
+    return np.pad(there, (0, len(shift) - len(home)))
 
 
 def _drag(data: Dataset, shift: np.ndarray) -> np.ndarray:

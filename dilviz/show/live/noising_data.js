@@ -30,6 +30,12 @@ export function placesOf({ length, origin, step, summed }, x) {
 /** Index of a handle's pair in the data. @param {DataSet} set @param {number} k @returns {number} */
 export const pairOf = ({ length, handles }, k) => handles[k][0] * length + handles[k][1];
 
+/** Where its handles lie before they are dragged: x, y, x, y, … @param {DataSet} set @returns {number[]} */
+export function homesOf(set) {
+  const places = placesOf(set, set.x0);
+  return set.handles.flatMap((_, k) => [...places.subarray(2 * pairOf(set, k)).subarray(0, 2)]);
+}
+
 /**
  * How far each place of the dragged path goes along: as far as the handles, in between in between, at its ends not at all.
  * @param {DataSet} set

@@ -3,6 +3,15 @@
 export const clamp = (/** @type {number} */ value, /** @type {number} */ low, /** @type {number} */ high) =>
   Math.min(Math.max(value, low), high);
 
+/**
+ * How far things are dragged that are to stay in view.
+ * @param {ArrayLike<number>} home x, y, x, y, … where they lie by themselves
+ * @param {number[]} shift likewise, how far each is dragged; of more than there are, the rest is 0
+ * @param {number} room how far from the middle they may go
+ */
+export const kept = (home, shift, room) =>
+  shift.map((value, i) => (i < home.length ? clamp(value, -room - home[i], room - home[i]) : 0));
+
 // --- noise by number: the k-th draw of a seed is a function of both, here as in dilviz/diffusion/noise.py -------------
 
 const ROTATIONS = [13, 15, 26, 6, 17, 29, 16, 24];

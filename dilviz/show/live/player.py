@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from html import escape
+from reprlib import repr as shortened
 from typing import Any, ClassVar
 
 import numpy as np
 import traitlets
 
+from dilviz.errors import InputError
 from dilviz.show import theme
 from dilviz.show.live.live import SWITCH, Bound, Live
+from dilviz.show.live.recordings import is_recording
 
 WIDE = 600  # of the still, in its own units
 LETTER = 8  # the room that one takes
@@ -27,7 +30,7 @@ class LivePlayer(Live):
             waits shows a glimpse until it is played.
 
     Raises:
-        InputError: a state that cannot be.
+        InputError: no recording, or a state that cannot be.
     """
 
     demo = "player"
@@ -39,9 +42,15 @@ class LivePlayer(Live):
     playing = traitlets.Bool(True).tag(sync=True)
     scene = traitlets.Dict().tag(sync=True)
 
-    def __init__(self, scene: dict[str, Any], **state: Any) -> None:
+    def __init__(self, scene: dict[str, Any] | None = None, **state: Any) -> None:
         super().__init__(**state)
-        self.scene = scene
+        self.scene = {} if scene is None else scene
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Refuse what is no recording, in one sentence."""
+        if name == "scene" and not is_recording(value):
+            raise InputError(f"scene is {shortened(value)}; give what `walks`, `recording` or `films` has made.")
+        super().__setattr__(name, value)
 
     def still(self) -> str:
         """The walks, or how the films end.

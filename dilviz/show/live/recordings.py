@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import asdict, dataclass, field
+from reprlib import repr as shortened
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,10 @@ from dilviz.show.live.films import Film, encoded
 SECONDS = 6  # that the longest takes, where no rate is given
 GLIMPSE = 0.38  # of the shortest: what is seen before it plays
 MOST_TRACKS, MOST_STEPS = 64, 20_000  # of all tracks together: more would burst a page
+# What both kinds of recording have beside their times; the other kind's fields are empty.
+EMPTY: dict[str, Any] = {
+    "tracks": [], "films": [], "background": [], "craft": None, "x": [0, 1], "y": [0, 1], "size": [1, 1]
+}  # fmt: skip
 MARGIN = 0.08  # around what was walked, where the scene has no bounds of its own
 
 
@@ -100,6 +106,9 @@ def walks(
         InputError: no episode, no such role, places that are not two numbers each, or too much for a page.
     """
     check_roles(episodes)
+    for role, some in episodes.items():
+        if not isinstance(some, Episodes):
+            raise InputError(f"{role} has {shortened(some)}; give what `rollout` has recorded.")
     tracks = [track for role, some in episodes.items() for track in _tracks(role, some, places or _first_two)]
     told = "; ".join(f"{role}: {_count(some)}" for role, some in episodes.items())
     return recording(tracks, background, bounds, **{"caption": f"{told}."} | options)
@@ -125,19 +134,19 @@ def recording(
         The recording, for `LivePlayer`.
 
     Raises:
-        InputError: no track, too much for a page, or places that are not finite.
+        InputError: no track, no such role, too much for a page, places that are no finite numbers, or bounds that
+            hold nothing.
     """
-    steps = sum(len(track.places) for track in tracks)
+    walked = [_checked(track.places, 3 if craft else 2) for track in tracks]
+    steps = sum(map(len, walked))
     if not 1 <= len(tracks) <= MOST_TRACKS or steps > MOST_STEPS:
         raise InputError(
             f"there are {len(tracks)} walks of {steps} steps in all; "
             f"give 1 to {MOST_TRACKS}, of {MOST_STEPS:,} at most."
         )
-    walked = np.concatenate([np.array(track.places)[:, :2] for track in tracks])
-    if not np.isfinite(walked).all():
-        raise InputError("a place of a walk is no finite number; look at the observations of its episode.")
-    lengths = [len(track.places) - 1 for track in tracks]
-    x, y = bounds or _around(walked)
+    check_roles([track.role for track in tracks] + [shape.role for shape in background if shape.role])
+    lengths = [len(places) - 1 for places in walked]
+    x, y = _around(np.concatenate(walked)) if bounds is None else _bounded(bounds)
     scene = {"tracks": [asdict(track) for track in tracks], "background": [asdict(shape) for shape in background]}
     return _played(lengths, **options) | scene | {"craft": craft and asdict(craft), "x": list(x), "y": list(y)}
 
@@ -169,35 +178,72 @@ def films(recorded: Mapping[str, Film | Sequence[np.ndarray]], **options: Any) -
     }
 
 
-def check_roles(given: Mapping[str, Any]) -> None:
+def is_recording(scene: Any) -> bool:
+    """Whether the player can show it.
+
+    Args:
+        scene: anything.
+
+    Returns:
+        Whether it has what `walks`, `recording` and `films` make.
+    """
+    return isinstance(scene, dict) and scene.keys() >= EMPTY.keys() | {"last", "rate", "timed", "caption", "glimpse"}
+
+
+def check_roles(given: Iterable[Any]) -> None:
     """Refuse what has no look.
 
     Args:
-        given: by role.
+        given: roles.
 
     Raises:
         InputError: none, or a role that is no name in theme.ROLES.
     """
-    if not given or given.keys() - theme.ROLES.keys():
-        roles = ", ".join(given) or "no role"
-        raise InputError(f"what is played has {roles}; name each by one of {', '.join(theme.ROLES)}.")
+    roles = list(given)
+    if not roles or any(role not in list(theme.ROLES) for role in roles):
+        told = ", ".join(dict.fromkeys(map(str, roles))) or "no role"
+        raise InputError(f"what is played has {told}; name each by one of {', '.join(theme.ROLES)}.")
 
 
 def _played(
     lengths: Sequence[int], rate: float | None = None, timed: bool = False, caption: str = ""
 ) -> dict[str, Any]:
-    """What both kinds of recording say; the other kind's fields are empty."""
-    empty = {"tracks": [], "films": [], "background": [], "craft": None, "x": [0, 1], "y": [0, 1], "size": [1, 1]}
     last = max(lengths)
-    if rate is not None and not 0 < rate < np.inf:
-        raise InputError(f"rate is {rate}; give steps a second, above 0.")
-    return empty | {
+    if rate is not None and not (isinstance(rate, int | float | np.number) and 0 < rate < np.inf):
+        raise InputError(f"rate is {rate!r}; give steps a second, above 0.")
+    return deepcopy(EMPTY) | {
         "last": last,
         "rate": float(rate or max(last / SECONDS, 1)),
         "timed": timed,
         "caption": caption,
         "glimpse": round(GLIMPSE * min(lengths)),
     }
+
+
+def _numbers(given: Any) -> np.ndarray:
+    """As an array; nothing where it is none."""
+    try:
+        return np.array(given, dtype=float)
+    except (TypeError, ValueError):
+        return np.zeros(0)
+
+
+def _checked(places: Any, least: int) -> np.ndarray:
+    """The places of a walk without their angle."""
+    numbers = _numbers(places)
+    if numbers.ndim != 2 or not len(numbers) or not least <= numbers.shape[1] <= 3:
+        wanted = "x, y and the angle" if least == 3 else "x and y"
+        raise InputError(f"places is {shortened(places)}; give {wanted} before each step and after the last.")
+    if not np.isfinite(numbers).all():
+        raise InputError("a place of a walk is no finite number; look at the observations of its episode.")
+    return numbers[:, :2]
+
+
+def _bounded(bounds: Any) -> list[list[float]]:
+    numbers = _numbers(bounds)
+    if numbers.shape != (2, 2) or not np.isfinite(numbers).all() or not (numbers[:, 0] < numbers[:, 1]).all():
+        raise InputError(f"bounds is {shortened(bounds)}; give (low, high) of x and of y, low below high.")
+    return numbers.tolist()
 
 
 def _tracks(role: str, episodes: Episodes, places: Callable[[np.ndarray], np.ndarray]) -> list[Track]:
