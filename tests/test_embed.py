@@ -14,6 +14,7 @@ PICTURE = "() => document.querySelector('canvas').toDataURL()"
 # The picture now, and the picture some frames of the screen later.
 TWICE = f"""async () => {{
   const picture = {PICTURE};
+  for (let k = 0; k < 2; k++) await new Promise(requestAnimationFrame); // the words come a frame before the picture
   const before = picture();
   for (let k = 0; k < 30; k++) await new Promise(requestAnimationFrame);
   return [before, picture()];
