@@ -99,8 +99,9 @@ export function showDemo(render, data, el, state, changed) {
 }
 
 /** A page of its own: data and element lie in it, the state in its address. @param {Render} render */
-export function openPage(render) {
+export async function openPage(render) {
   const data = JSON.parse(document.getElementById("dilviz-data")?.textContent ?? "{}");
+  await new Promise((next) => setTimeout(next)); // what follows is a task of its own: the page answers in between
   const el = /** @type {HTMLElement} */ (document.getElementById("dilviz"));
   const address = keepAddress();
   const demo = orSay(el, () => showDemo(render, data, el, location.hash, address.tell));
