@@ -140,6 +140,7 @@ def shots(page: Any, demo: Live, times: Iterable[int]) -> Iterator[Any]:
     page.clock.install(time=0)
     page.clock.pause_at(1)  # before there is anything that a real second could move
     page.set_content(page_of(demo).decode())
+    page.clock.run_for(1)  # the page reads in one task and draws in the next: a clock that stands never comes to it
     page.locator("canvas").wait_for()
     before = 0
     for time in times:
