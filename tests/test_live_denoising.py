@@ -9,7 +9,7 @@ import torch
 from live import load
 
 from dilviz.diffusion import SAMPLERS, CounterGenerator, ExactDenoiser, draw_noise
-from dilviz.diffusion.samplers import SPACINGS
+from dilviz.diffusion.timesteps import SPACINGS
 from dilviz.errors import InputError
 from dilviz.show.embed import page as page_of
 from dilviz.show.live import LiveDenoising

@@ -1,15 +1,19 @@
-"""Noise by number: a generator whose k-th number is a function of the seed and k, the same in Python and in a browser.
+"""Noise: drawn from generators, one for all rows or one a row, and a generator that counts.
 
-torch's own generators cannot be had in a web page. This one is a cipher on a counter: no state but how far it has come.
+torch's own generators cannot be had in a web page. The one here is a cipher on a counter: its k-th number is a function
+of the seed and k, the same in Python and in a browser.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
+
+from dilviz.errors import InputError
 
 ROUNDS = 20
 _ROTATIONS = (13, 15, 26, 6, 17, 29, 16, 24)
@@ -88,3 +92,53 @@ class CounterGenerator:
         drawn = normals(self.seed, self.drawn, count).reshape(shape)
         self.drawn += count
         return torch.from_numpy(drawn).to(dtype)
+
+
+Generator = torch.Generator | CounterGenerator
+Generators = Generator | Sequence[Generator] | None
+
+
+def noise_source(generator: Generators, like: Tensor) -> Callable[[], Tensor]:
+    """Draws from N(0, I), one after the other.
+
+    Args:
+        generator: one, or a list of one a row, so that a row does not depend on its neighbours; None is seeded 0.
+        like: (B, …) whose shape, dtype and device a draw has.
+
+    Returns:
+        A function that gives the next draw.
+
+    Raises:
+        InputError: a list of generators that is not one a row.
+    """
+    if generator is None:
+        generator = torch.Generator(like.device if like.device.type != "meta" else "cpu").manual_seed(0)
+    if isinstance(generator, Generator):
+        return lambda: _randn(like.shape, generator, like)
+    if len(generator) != len(like):
+        raise InputError(f"{len(generator)} generators for {len(like)} rows of noise; give one, or one a row.")
+    return lambda: torch.cat([like[:0], *(_randn(torch.Size([1, *like.shape[1:]]), g, like) for g in generator)])
+
+
+def _randn(shape: torch.Size, generator: Generator, like: Tensor) -> Tensor:
+    if isinstance(generator, CounterGenerator):
+        return generator.randn(shape, like.dtype).to(like.device)
+    return torch.randn(shape, generator=generator, device=generator.device, dtype=like.dtype).to(like.device)
+
+
+def draw_noise(shape: tuple[int, ...], generator: Generators = None, device: torch.device | str = "cpu") -> Tensor:
+    """N(0, I) to start a sampler from.
+
+    Args:
+        shape: (B, horizon, dim).
+        generator: one, or a list of one a row, so that a row does not depend on its neighbours; None is seeded 0.
+        device: where the noise is to live.
+
+    Returns:
+        float32 noise of that shape.
+
+    Raises:
+        InputError: a list of generators that is not one a row.
+    """
+    like = torch.empty(shape, device=device)
+    return noise_source(generator, like)()

@@ -17,13 +17,10 @@ import torch
 from torch import Tensor
 
 from dilviz.diffusion.denoisers import Denoiser
-from dilviz.diffusion.noise import CounterGenerator
-from dilviz.diffusion.schedule import NoiseSchedule, check_prediction_type, float64_on_cpu, posterior_coefficients
+from dilviz.diffusion.noise import Generators, noise_source
+from dilviz.diffusion.schedule import NoiseSchedule, check_prediction_type, posterior_coefficients
+from dilviz.diffusion.timesteps import inference_timesteps
 from dilviz.errors import InputError
-
-SPACINGS = ("leading", "linspace", "trailing")
-Generator = torch.Generator | CounterGenerator
-Generators = Generator | Sequence[Generator] | None
 
 
 @dataclass(frozen=True)
@@ -186,7 +183,7 @@ class Sampler:
         on_xt, on_x0, on_before, on_noise = plan.coefficients
         estimate = _estimator(denoiser.prediction_type, plan)
         predict = _predictor(denoiser, plan, noise, cond)
-        draw = _noise_source(generator, noise) if plan.random else None
+        draw = noise_source(generator, noise) if plan.random else None
         if draw is not None and generator is None:
             draw()  # the start that `draw_noise` makes: as fresh noise it would add to itself
 
@@ -209,48 +206,6 @@ class Sampler:
 
 ddpm, ddim, dpm_solver = Sampler(ddpm_update), Sampler(ddim_update), Sampler(dpm_solver_update)
 SAMPLERS: dict[str, Sampler] = {"ddpm": ddpm, "ddim": ddim, "dpm_solver": dpm_solver}
-
-
-def inference_timesteps(
-    schedule: NoiseSchedule,
-    num_inference_steps: int | None,
-    timesteps: Sequence[float] | Tensor | None = None,
-    timestep_spacing: str = "trailing",
-) -> Tensor:
-    """The times at which a sampler asks the denoiser.
-
-    Args:
-        schedule: gives T.
-        num_inference_steps: n, 1 to T.
-        timesteps: explicit times instead, strictly falling, in [0, T-1].
-        timestep_spacing: "leading" (multiples of T // n), "linspace" (T-1 to 0) or "trailing" (T-1, then every T/n).
-
-    Returns:
-        (n,) float64, falling.
-
-    Raises:
-        InputError: n or a time out of range, times that do not fall, an unknown spacing.
-    """
-    T = len(schedule)
-    if timesteps is not None:
-        times = float64_on_cpu(timesteps)
-        if times.ndim != 1 or not len(times) or not (times.diff() < 0).all() or not 0 <= times[-1] <= times[0] <= T - 1:
-            raise InputError(
-                f"timesteps {times.tolist()} must be a list that falls strictly, from at most {T - 1} to at least 0."
-            )
-        return times
-    n = num_inference_steps
-    if timestep_spacing not in SPACINGS:
-        raise InputError(f"timestep_spacing {timestep_spacing!r} is unknown; take one of {', '.join(SPACINGS)}.")
-    if n is None or n % 1 != 0 or not 1 <= n <= T:
-        raise InputError(f"num_inference_steps is {n!r}; give a whole number from 1 to {T}, the schedule's timesteps.")
-    n = int(n)
-    if timestep_spacing == "leading":
-        return torch.arange(n - 1, -1, -1, dtype=torch.float64) * (T // n)
-    if timestep_spacing == "linspace":
-        return torch.from_numpy(np.linspace(0, T - 1, n).round()[::-1].copy())
-    # An arange over floats may go one entry too far.
-    return torch.from_numpy(np.arange(T, 0, -T / n).round()[:n] - 1)
 
 
 @dataclass(frozen=True)
@@ -330,37 +285,3 @@ def _predictor(denoiser: Denoiser, plan: _Plan, noise: Tensor, cond: Tensor | No
     if hasattr(denoiser, "prepare"):
         return denoiser.prepare(times, cond)
     return lambda x, i: denoiser(x, times[i].expand(len(x)), cond).to(noise.dtype)
-
-
-def _noise_source(generator: Generators, like: Tensor) -> Callable[[], Tensor]:
-    if generator is None:
-        generator = torch.Generator(like.device if like.device.type != "meta" else "cpu").manual_seed(0)
-    if isinstance(generator, Generator):
-        return lambda: _randn(like.shape, generator, like)
-    if len(generator) != len(like):
-        raise InputError(f"{len(generator)} generators for {len(like)} rows of noise; give one, or one a row.")
-    return lambda: torch.cat([like[:0], *(_randn(torch.Size([1, *like.shape[1:]]), g, like) for g in generator)])
-
-
-def _randn(shape: torch.Size, generator: Generator, like: Tensor) -> Tensor:
-    if isinstance(generator, CounterGenerator):
-        return generator.randn(shape, like.dtype).to(like.device)
-    return torch.randn(shape, generator=generator, device=generator.device, dtype=like.dtype).to(like.device)
-
-
-def draw_noise(shape: tuple[int, ...], generator: Generators = None, device: torch.device | str = "cpu") -> Tensor:
-    """N(0, I) to start a sampler from.
-
-    Args:
-        shape: (B, horizon, dim).
-        generator: one, or a list of one a row, so that a row does not depend on its neighbours; None is seeded 0.
-        device: where the noise is to live.
-
-    Returns:
-        float32 noise of that shape.
-
-    Raises:
-        InputError: a list of generators that is not one a row.
-    """
-    like = torch.empty(shape, device=device)
-    return _noise_source(generator, like)()

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dilviz.diffusion.samplers import Generators, draw_noise
+from dilviz.diffusion.noise import Generators, draw_noise
 from dilviz.errors import InputError
 
 MAX_STEP, MAX_STEPS = 0.03, 60  # the longest way in one step; the steps of an episode

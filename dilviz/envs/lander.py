@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dilviz.diffusion.samplers import Generators
+from dilviz.diffusion.noise import Generators
 from dilviz.errors import MissingExtra
 
 

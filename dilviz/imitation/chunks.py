@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from dilviz.diffusion.checkpoint import read_checkpoint, read_recipe, write_checkpoint
-from dilviz.diffusion.samplers import Generators
+from dilviz.diffusion.noise import Generators
 from dilviz.errors import InputError
 from dilviz.imitation.episodes import Windows, check_horizons
 from dilviz.imitation.scaling import MinMax

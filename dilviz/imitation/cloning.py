@@ -11,7 +11,7 @@ from torch.nn.functional import silu
 
 from dilviz.diffusion import History, NoiseSchedule, fit
 from dilviz.diffusion.denoisers import check_sizes, linear_layer
-from dilviz.diffusion.samplers import Generators
+from dilviz.diffusion.noise import Generators
 from dilviz.imitation.chunks import ChunkPolicy, saved_scales, scales_of
 from dilviz.imitation.episodes import Windows
 from dilviz.imitation.scaling import MinMax

@@ -8,8 +8,17 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from dilviz.diffusion import SAMPLERS, History, MLPDenoiser, NoiseSchedule, draw_noise, fit
-from dilviz.diffusion.samplers import Generators, inference_timesteps
+from dilviz.diffusion import (
+    SAMPLERS,
+    History,
+    MLPDenoiser,
+    NoiseSchedule,
+    Sampler,
+    draw_noise,
+    fit,
+    inference_timesteps,
+)
+from dilviz.diffusion.noise import Generators
 from dilviz.errors import InputError
 from dilviz.imitation.chunks import ChunkPolicy, saved_scales, scales_of
 from dilviz.imitation.episodes import Windows
@@ -26,7 +35,7 @@ class DiffusionPolicy(ChunkPolicy):
         action_scale: likewise of the actions.
         obs_horizon: observations that it sees, the newest last.
         action_horizon: actions that it gives at a time.
-        sampler: "ddpm", "ddim" or "dpm_solver".
+        sampler: "ddpm", "ddim", "dpm_solver" or a Sampler of one's own.
         num_inference_steps: network passes a chunk.
 
     Raises:
@@ -46,7 +55,7 @@ class DiffusionPolicy(ChunkPolicy):
         action_scale: MinMax,
         obs_horizon: int,
         action_horizon: int,
-        sampler: str = "ddim",
+        sampler: str | Sampler = "ddim",
         num_inference_steps: int = 10,
     ) -> None:
         super().__init__(
@@ -56,11 +65,13 @@ class DiffusionPolicy(ChunkPolicy):
         self.denoiser, self.schedule = denoiser, schedule
         self.use(sampler, num_inference_steps)
 
-    def use(self, sampler: str, num_inference_steps: int, warm_start: float | None = None, **options: Any) -> Self:
+    def use(
+        self, sampler: str | Sampler, num_inference_steps: int, warm_start: float | None = None, **options: Any
+    ) -> Self:
         """Choose how it samples from now on.
 
         Args:
-            sampler: "ddpm", "ddim" or "dpm_solver".
+            sampler: "ddpm", "ddim", "dpm_solver" or a Sampler of one's own, which `save` then refuses.
             num_inference_steps: network passes a chunk, 1 to T.
             warm_start: how far to noise the last chunk of the same episode, shifted to now, to start from it instead
                 of from pure noise: 0 (the last pass alone) to 1 (all of them). Only the passes below that noise are
@@ -73,8 +84,10 @@ class DiffusionPolicy(ChunkPolicy):
         Raises:
             InputError: an unknown sampler, steps, warm start or eta out of range, or eta for a sampler that has none.
         """
-        if sampler not in SAMPLERS:
+        names = [name for name, known in SAMPLERS.items() if sampler in (name, known)]
+        if not names and not isinstance(sampler, Sampler):
             raise InputError(f"sampler {sampler!r} is unknown; take one of {', '.join(SAMPLERS)}.")
+        sampler = names[0] if names else sampler
         if not 1 <= num_inference_steps <= len(self.schedule):
             raise InputError(f"num_inference_steps is {num_inference_steps}; give 1 to {len(self.schedule)}.")
         if "eta" in options and sampler != "ddim":
@@ -86,6 +99,11 @@ class DiffusionPolicy(ChunkPolicy):
         self.sampler, self.num_inference_steps, self.sampler_options = sampler, num_inference_steps, options
         self.warm_start = warm_start
         return self
+
+    @property
+    def method(self) -> Sampler:
+        """How it samples."""
+        return SAMPLERS[self.sampler] if isinstance(self.sampler, str) else self.sampler
 
     @property
     def remembers(self) -> bool:
@@ -139,7 +157,7 @@ class DiffusionPolicy(ChunkPolicy):
             below = timesteps[timesteps <= self.warm_start * (len(self.schedule) - 1)]
             timesteps = below if len(below) else timesteps[-1:]
             noise = self.schedule.add_noise(near, noise, int(timesteps[0]))
-        chunk = SAMPLERS[self.sampler](
+        chunk = self.method(
             self.denoiser, self.schedule, noise, cond=cond, timesteps=timesteps, generator=generator,
             **self.sampler_options,
         )  # fmt: skip
@@ -147,6 +165,10 @@ class DiffusionPolicy(ChunkPolicy):
         return chunk
 
     def _more(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        if not isinstance(self.sampler, str):
+            raise InputError(
+                "a sampler of your own is code, which the file does not hold; choose a shipped one by `use`, then save."
+            )
         plain = {
             "sampler": self.sampler,
             "num_inference_steps": self.num_inference_steps,

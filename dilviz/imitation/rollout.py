@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dilviz.diffusion.samplers import Generator, Generators
+from dilviz.diffusion.noise import Generator, Generators
 from dilviz.errors import InputError
 from dilviz.imitation.episodes import Episodes
 

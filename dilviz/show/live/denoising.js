@@ -19,7 +19,7 @@ const LARGEST = 560; // pixels of a side, if there is one flow
 const [GAP, TITLE] = [16, 24];
 const TRUE = 1000; // draws of true data, to which particles are held
 /** @type {Record<string, string>} */
-const TITLES = { ddpm: "DDPM", ddim: "DDIM", dpm_solver: "DPM-Solver++" };
+const TITLES = { ddpm: "DDPM", ddim: "DDIM", dpm_solver: "DPM-Solver++", yours: "yours" };
 
 /** Where flows stand in a canvas of a width. @param {number} width @param {number} count */
 function arrangeFlows(width, count) {

@@ -11,9 +11,11 @@ import numpy as np
 import torch
 import traitlets
 
-from dilviz.diffusion import SAMPLERS, ExactDenoiser, NoiseSchedule
-from dilviz.diffusion.noise import CounterGenerator
-from dilviz.diffusion.samplers import SPACINGS, Trace, draw_noise
+from dilviz.diffusion import SAMPLERS, ExactDenoiser, NoiseSchedule, Sampler, sampler_from_step
+from dilviz.diffusion.noise import CounterGenerator, draw_noise
+from dilviz.diffusion.own import Step
+from dilviz.diffusion.samplers import Trace
+from dilviz.diffusion.timesteps import SPACINGS
 from dilviz.envs.fork import FORK, Scene, way_points
 from dilviz.show.datasets import resampled
 from dilviz.show.live.live import Bound, Live
@@ -99,12 +101,14 @@ class LiveDenoising(Live):
     """Particles denoise, each step as the sampler's rule and the exact denoiser say; two samplers, if wanted.
 
     Args:
+        step: a step of one's own, as `sampler_from_step` takes it: then there is a sampler "yours" more, and it is
+            the one to begin with, beside DDIM.
         state: where to begin: `mixture` (a name in MIXTURES), `shift` (two numbers, by which its first heap is
             dragged away; it stays in the picture), `sampler`, `compare` ("none", or the sampler
             beside it), `steps`, `spacing`, `eta` (of ddim alone), `seed`, `particles`.
 
     Raises:
-        InputError: a state that cannot be.
+        InputError: a state that cannot be, or a step that is none.
     """
 
     demo = "denoising"
@@ -141,9 +145,17 @@ class LiveDenoising(Live):
     room = traitlets.Float(ROOM).tag(sync=True)
     per_seed = traitlets.Int(PER_SEED).tag(sync=True)
 
-    def __init__(self, **state: Any) -> None:
+    def __init__(self, step: Step | None = None, **state: Any) -> None:
+        self._samplers, plans = SAMPLERS, pack_plans()
+        if step is not None:
+            own = {"yours": sampler_from_step(step)}
+            self._samplers, plans = SAMPLERS | own, _with(plans, own)
+            names = {"sampler": tuple(self._samplers), "compare": ("none", *self._samplers)}
+            bounds = {name: Bound(options=options) for name, options in names.items()}
+            self.__dict__["BOUNDS"] = self.BOUNDS | bounds  # of this object alone
+            state = {"sampler": "yours", "compare": "ddim"} | state
         super().__init__(**dict(sorted(state.items(), key=lambda item: item[0] != "mixture")))  # its heap is dragged
-        self.plans = pack_plans()
+        self.plans = plans
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Keep the dragged heap in the picture."""
@@ -188,7 +200,7 @@ class LiveDenoising(Live):
         if self.sampler == "ddim":
             settings["eta"] = self.eta
         exact, noise = Mixture(means, known.weights, known.std).denoiser(), draw_noise((particles, 1, 2), generators)
-        trace = SAMPLERS[self.sampler](exact, SCHEDULE, noise, self.steps, trace=True, **settings)
+        trace = self._samplers[self.sampler](exact, SCHEDULE, noise, self.steps, trace=True, **settings)
         assert isinstance(trace, Trace)  # as asked for
         return trace.x[:, :, 0].numpy()
 
@@ -206,9 +218,13 @@ def pack_plans() -> dict[str, Any]:
         "texts": each plan once, as `pack_plan` gives it; "index": which one a choice takes, such as
         "ddim 10 trailing 0.5" (eta is named for ddim alone).
     """
-    texts: dict[str, int] = {}
-    index = {}
-    for (name, sampler), n, spacing in product(SAMPLERS.items(), STEPS, SPACINGS):
+    return _with({"texts": [], "index": {}}, SAMPLERS)
+
+
+def _with(plans: dict[str, Any], samplers: dict[str, Sampler]) -> dict[str, Any]:
+    """The same plans and those of more samplers."""
+    texts, index = {text: k for k, text in enumerate(plans["texts"])}, dict(plans["index"])
+    for (name, sampler), n, spacing in product(samplers.items(), STEPS, SPACINGS):
         for eta in ETAS if name == "ddim" else (None,):
             options = {} if eta is None else {"eta": eta}
             text = pack_plan(sampler, SCHEDULE, n, timestep_spacing=spacing, **options)

@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from torch import nn
 
-from dilviz.diffusion import SAMPLERS
 from dilviz.diffusion.denoisers import TIME_DIM, MLPDenoiser
 from dilviz.diffusion.samplers import Sampler, sampling_plan
 from dilviz.diffusion.schedule import NoiseSchedule
@@ -64,7 +63,7 @@ def pack_policy(policy: ChunkPolicy, steps: Iterable[int]) -> dict[str, Any]:
         "action_horizon": policy.action_horizon,
     }
     if isinstance(policy, DiffusionPolicy):
-        sampler, T = SAMPLERS[policy.sampler], len(policy.schedule)
+        sampler, T = policy.method, len(policy.schedule)
         counts = sorted({policy.num_inference_steps, *(n for n in steps if n <= T)})
         options = policy.sampler_options
         if policy.remembers or options.keys() - {"eta"}:
