@@ -1,22 +1,24 @@
-"""Networks, and one exact answer, that look at noisy data and say what is under the noise.
+"""What a denoiser is, what all networks that denoise share, and the plain one of them.
 
-All are called the same way: `denoiser(xt, t, cond)` with xt (B, horizon, dim), t (B,) and cond (B, cond_dim).
+All are called the same way: `denoiser(xt, t, cond)` with xt (B, horizon, dim), t (B,) and cond (B, cond_dim). The
+others stand in `unet.py` (convolutions over time) and `exact.py` (Bayes' rule).
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Protocol, cast
+from typing import Any, Protocol, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear, silu
 
-from dilviz.diffusion.schedule import NoiseSchedule, check_noisy, check_prediction_type
+from dilviz.diffusion.schedule import check_prediction_type
 from dilviz.errors import InputError
 
 TIME_DIM = 32
+Layer = TypeVar("Layer", nn.Linear, nn.Conv1d, nn.ConvTranspose1d)
 
 
 class Denoiser(Protocol):
@@ -58,8 +60,27 @@ def time_embedding(t: Tensor, dim: int = TIME_DIM, max_period: float = 10_000.0)
     return torch.cat([angles.sin(), angles.cos()], dim=1)
 
 
+def drawn_layer(kind: type[Layer], *sizes: int, generator: torch.Generator, **options: int) -> Layer:
+    """Make a layer with the first weights that torch gives it, which itself would draw from the global generator.
+
+    Args:
+        kind: `nn.Linear`, `nn.Conv1d` or `nn.ConvTranspose1d`.
+        sizes: what the kind takes: numbers in, numbers out, length of a convolution.
+        generator: draws.
+        options: of the kind, such as stride and padding.
+
+    Returns:
+        The layer.
+    """
+    layer = nn.utils.skip_init(kind, *sizes, **options)
+    bound = layer.weight[0].numel() ** -0.5
+    for parameter in layer.parameters():
+        nn.init.uniform_(parameter, -bound, bound, generator=generator)
+    return layer
+
+
 def linear_layer(inputs: int, outputs: int, generator: torch.Generator) -> nn.Linear:
-    """Make a layer with the first weights of `nn.Linear`, which itself would draw them from the global generator.
+    """Make a linear layer with first weights of its own.
 
     Args:
         inputs: numbers that go in.
@@ -69,11 +90,7 @@ def linear_layer(inputs: int, outputs: int, generator: torch.Generator) -> nn.Li
     Returns:
         The layer.
     """
-    layer = nn.utils.skip_init(nn.Linear, inputs, outputs)
-    bound = inputs**-0.5
-    for parameter in layer.parameters():
-        nn.init.uniform_(parameter, -bound, bound, generator=generator)
-    return layer
+    return drawn_layer(nn.Linear, inputs, outputs, generator=generator)
 
 
 def check_sizes(least_cond_dim: int = 1, **sizes: int) -> None:
@@ -91,7 +108,51 @@ def check_sizes(least_cond_dim: int = 1, **sizes: int) -> None:
             raise InputError(f"{name} is {value}; it is too small for a network.")
 
 
-class MLPDenoiser(nn.Module):
+class Network(nn.Module):
+    """What networks that denoise share: sizes, the name of what they answer, and a look at what they are given.
+
+    Args:
+        prediction_type: what the output is: "epsilon", "sample" or "v_prediction". It is kept with the weights.
+        cond_dim: numbers in the condition; 0 for none.
+        sizes: the others by name, each at least 1; `horizon` and `dim` among them.
+
+    Raises:
+        InputError: a size below its least value, or an unknown prediction type.
+    """
+
+    def __init__(self, prediction_type: str, cond_dim: int, **sizes: int) -> None:
+        super().__init__()
+        check_prediction_type(prediction_type)
+        check_sizes(**sizes, least_cond_dim=0, cond_dim=cond_dim)
+        self.config: dict[str, Any] = sizes | {"cond_dim": cond_dim, "prediction_type": prediction_type}
+        self.horizon, self.dim, self.cond_dim = sizes["horizon"], sizes["dim"], cond_dim
+
+    @property
+    def prediction_type(self) -> str:
+        """What the output is; fixed at construction."""
+        return str(self.config["prediction_type"])
+
+    def _embed(self, t: Tensor) -> Tensor:
+        return time_embedding(t).to(next(self.parameters()).dtype)
+
+    def _check(self, xt: Tensor, cond: Tensor | None) -> None:
+        if xt.shape[1:] != (self.horizon, self.dim):
+            raise InputError(f"xt has shape {tuple(xt.shape)}; this denoiser takes (B, {self.horizon}, {self.dim}).")
+        self._check_cond(cond)
+        if cond is not None and cond.shape[:-1] != xt.shape[:1]:
+            raise InputError(f"cond has shape {tuple(cond.shape)}; give one row for each of the {len(xt)} rows of xt.")
+
+    def _check_times(self, xt: Tensor, t: Tensor) -> None:
+        if t.shape != xt.shape[:1]:
+            raise InputError(f"t has shape {tuple(t.shape)}; give one time for each of the {len(xt)} rows of xt.")
+
+    def _check_cond(self, cond: Tensor | None) -> None:
+        got = cond.shape[-1] if cond is not None and cond.ndim else 0
+        if got != self.cond_dim:
+            raise InputError(f"cond has {got} numbers a row; this denoiser was built with cond_dim {self.cond_dim}.")
+
+
+class MLPDenoiser(Network):
     """A plain network on [flattened x_t, time embedding, condition].
 
     Args:
@@ -117,21 +178,11 @@ class MLPDenoiser(nn.Module):
         prediction_type: str = "sample",
         seed: int = 0,
     ) -> None:
-        super().__init__()
-        check_prediction_type(prediction_type)
-        sizes = {"horizon": horizon, "dim": dim, "width": width, "depth": depth}
-        check_sizes(**sizes, least_cond_dim=0, cond_dim=cond_dim)
-        self.config = sizes | {"cond_dim": cond_dim, "prediction_type": prediction_type}
-        self.horizon, self.dim, self.cond_dim = horizon, dim, cond_dim
+        super().__init__(prediction_type, cond_dim, horizon=horizon, dim=dim, width=width, depth=depth)
         generator = torch.Generator().manual_seed(seed)
         self.first = linear_layer(horizon * dim + TIME_DIM + cond_dim, width, generator)
         self.hidden = nn.ModuleList(linear_layer(width, width, generator) for _ in range(depth - 1))
         self.last = linear_layer(width, horizon * dim, generator)
-
-    @property
-    def prediction_type(self) -> str:
-        """What the output is; fixed at construction."""
-        return str(self.config["prediction_type"])
 
     def forward(self, xt: Tensor, t: Tensor, cond: Tensor | None = None) -> Tensor:
         """Denoise.
@@ -148,8 +199,7 @@ class MLPDenoiser(nn.Module):
             InputError: shapes that do not fit the network.
         """
         self._check(xt, cond)
-        if t.shape != xt.shape[:1]:
-            raise InputError(f"t has shape {tuple(t.shape)}; give one time for each of the {len(xt)} rows of xt.")
+        self._check_times(xt, t)
         parts = [xt.flatten(1), self._embed(t)] + ([] if cond is None else [cond])
         h = self.first(torch.cat(parts, dim=1))
         for layer in self.hidden:
@@ -191,102 +241,3 @@ class MLPDenoiser(nn.Module):
             return h.view(xt.shape)
 
         return predict
-
-    def _embed(self, t: Tensor) -> Tensor:
-        return time_embedding(t).to(self.first.weight.dtype)
-
-    def _check(self, xt: Tensor, cond: Tensor | None) -> None:
-        if xt.shape[1:] != (self.horizon, self.dim):
-            raise InputError(f"xt has shape {tuple(xt.shape)}; this denoiser takes (B, {self.horizon}, {self.dim}).")
-        self._check_cond(cond)
-        if cond is not None and cond.shape[:-1] != xt.shape[:1]:
-            raise InputError(f"cond has shape {tuple(cond.shape)}; give one row for each of the {len(xt)} rows of xt.")
-
-    def _check_cond(self, cond: Tensor | None) -> None:
-        got = cond.shape[-1] if cond is not None and cond.ndim else 0
-        if got != self.cond_dim:
-            raise InputError(f"cond has {got} numbers a row; this denoiser was built with cond_dim {self.cond_dim}.")
-
-
-class ExactDenoiser:
-    """The best denoiser there is, in closed form: E[x_0 | x_t] when the data is a known set or Gaussian mixture.
-
-    Each component is N(mean, std² I). Given x_t its posterior mean is a shrunken step toward x_t, and the components
-    are weighed by how well they explain x_t, in log space. With std 0 the mixture is a finite set of points.
-
-    Args:
-        schedule: the noise.
-        means: (K, horizon, dim) the points, or the components' means.
-        weights: (K,) positive; equal where None.
-        std: a number or (K,), at least 0.
-        prediction_type: in which form the answer is given: "epsilon", "sample" or "v_prediction".
-
-    Raises:
-        InputError: shapes that do not fit, means, weights or std that are not finite, weights that are not positive,
-            a negative std, an unknown prediction type.
-
-    Source:
-        Bayes' rule for a Gaussian likelihood; Karras et al. 2022 (arXiv 2206.00364), appendix B.3, for a finite set.
-    """
-
-    def __init__(
-        self,
-        schedule: NoiseSchedule,
-        means: Tensor,
-        weights: Tensor | None = None,
-        std: Tensor | float = 0.0,
-        prediction_type: str = "sample",
-    ) -> None:
-        check_prediction_type(prediction_type)
-        if means.ndim != 3 or 0 in means.shape:
-            raise InputError(f"means have shape {tuple(means.shape)}; give (K, horizon, dim), none of them 0.")
-        if not means.isfinite().all():
-            raise InputError("means have a value that is not finite; give numbers.")
-        exact = torch.float32 if means.device.type == "mps" else torch.float64
-        weights = torch.as_tensor([1.0] * len(means) if weights is None else weights, dtype=exact, device=means.device)
-        std = torch.as_tensor(std, dtype=exact, device=means.device)
-        if weights.shape != (len(means),) or not ((weights > 0) & weights.isfinite()).all():
-            raise InputError(f"weights must be {len(means)} positive numbers, one a component, each finite.")
-        if std.shape not in ((), (len(means),)) or not ((std >= 0) & std.isfinite()).all():
-            raise InputError(f"std must be one number or {len(means)}, none below 0, each finite.")
-        self.schedule, self.prediction_type, self.shape = schedule.to(means.device), prediction_type, means.shape[1:]
-        self.means = means.detach().flatten(1).to(exact)  # (K, D)
-        self.log_weights = weights.log().log_softmax(0)
-        self.variances = (std**2).expand(len(means))  # (K,)
-
-    def __call__(self, xt: Tensor, t: Tensor, cond: Tensor | None = None) -> Tensor:
-        """The exact answer.
-
-        Args:
-            xt: (B, horizon, dim) noisy data.
-            t: (B,) or a single time, fractions allowed, at least 0.
-            cond: (B, cond_dim), there for the common call and not looked at.
-
-        Returns:
-            (B, horizon, dim), as `prediction_type` says.
-
-        Raises:
-            InputError: xt of another shape, or a time out of range or clean.
-        """
-        if xt.shape[1:] != self.shape:
-            raise InputError(
-                f"xt has shape {tuple(xt.shape)}; this denoiser takes (B, {', '.join(map(str, self.shape))})."
-            )
-        x = xt.flatten(1).to(self.means.dtype)  # (B, D)
-        alpha_bar = self.schedule.alpha_bar(t).to(x.dtype).reshape(-1, 1)  # (B, 1)
-        check_noisy(alpha_bar)
-        answer = self._posterior_mean(x, alpha_bar)
-        if self.prediction_type != "sample":
-            noise = self.schedule.to_epsilon(answer, x, t, "sample")
-            answer = noise if self.prediction_type == "epsilon" else self.schedule.velocity(answer, noise, t)
-        return answer.unflatten(1, self.shape).to(xt.dtype)
-
-    def _posterior_mean(self, x: Tensor, alpha_bar: Tensor) -> Tensor:
-        spread = alpha_bar * self.variances + 1 - alpha_bar  # (B, K) variance of x_t in each component
-        squared = x.square().sum(1, keepdim=True) + alpha_bar * self.means.square().sum(1)
-        distance = squared - 2 * alpha_bar.sqrt() * (x @ self.means.T)  # (B, K) |x_t - sqrt(alpha_bar) mean|²
-        log_likelihood = -0.5 * (distance / spread + x.shape[1] * spread.log())
-        share = (self.log_weights + log_likelihood).softmax(1)  # (B, K) p(component | x_t)
-        gain = share * alpha_bar.sqrt() * self.variances / spread
-        kept = share - gain * alpha_bar.sqrt()
-        return kept @ self.means + gain.sum(1, keepdim=True) * x  # (B, D)
