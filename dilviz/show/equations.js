@@ -106,14 +106,17 @@ function drawPart(svg, part, color, state) {
   });
 }
 
-/** The share of the variance that is left, and what noise has taken. */
-function drawShares(svg, share, lit) {
+/** The share of the variance that is left, and what noise has taken; at t, and where it stood at s. */
+function drawShares(svg, share, earlier, symbol, roles) {
   const [y, width] = [HEIGHT + 24, VIEW.width - 2];
-  const layer = add(svg, "g", { class: `part ${lit === "alpha_bar" ? "lit" : ""}`, "data-of": "alpha_bar" });
+  const atS = ["alpha_bar_s", "a"].includes(symbol);
+  const lit = atS || symbol === "alpha_bar" ? "lit" : "";
+  const layer = add(svg, "g", { class: `part ${lit}`, "data-of": "alpha_bar alpha_bar_s a" });
   add(layer, "text", { x: 1, y: y - 6 }, "ᾱ: share of the data");
   add(layer, "text", { x: VIEW.width - 1, y: y - 6, "text-anchor": "end" }, "of the noise");
-  add(layer, "rect", { x: 1, y, width, height: 10, class: "noise-share" });
-  add(layer, "rect", { x: 1, y, width: width * share, height: 10, class: "data-share" });
+  add(layer, "rect", { x: 1, y, width, height: 10, fill: roles.noise });
+  add(layer, "rect", { x: 1, y, width: width * share, height: 10, fill: roles.data });
+  if (atS) add(layer, "rect", { x: 1, y: y + 12, width: width * earlier, height: 4, fill: roles.data });
 }
 
 function drawScene(svg, table, t, symbol, roles) {
@@ -131,10 +134,7 @@ function drawScene(svg, table, t, symbol, roles) {
     const lit = part.of.includes(symbol);
     if (lit || !part.only) drawPart(svg, part, roles[part.role], lit ? "lit" : symbol ? "faded" : "");
   }
-  drawShares(svg, table.first.alpha_bar[t], symbol);
-  for (const [name, role] of [["noise", "noise"], ["data", "data"]]) {
-    svg.querySelector(`.${name}-share`)?.setAttribute("fill", roles[role]);
-  }
+  drawShares(svg, table.first.alpha_bar[t], table.first.alpha_bar_s[t], symbol, roles);
 }
 
 /** A button that stands for a symbol, its name in words as its accessible name. */

@@ -19,7 +19,7 @@ from dilviz.show.datasets import dataset
 from dilviz.show.equations_text import CODE, EQUATIONS, NAMES, ROWS, SEED, STEPS, STRIDE, SYMBOLS, Symbol
 
 _POINTS = ("x0", "noise", "xt", "denoiser", "x0_hat", "mean", "xs")  # drawn as points or arrows
-_LENGTHS = ("alpha_bar", "signal_scale", "noise_scale", "u", "w", "variance")  # drawn as lengths
+_LENGTHS = ("alpha_bar", "alpha_bar_s", "signal_scale", "noise_scale", "u", "w", "variance")  # drawn as lengths
 
 
 @cache
@@ -133,15 +133,15 @@ class LinkedEquations(anywidget.AnyWidget):
     _css = "\n".join(path.read_text(encoding="utf-8") for path in (theme.CSS, theme.CSS.with_name("equations.css")))
     _roles = traitlets.Dict({name: role.color for name, role in theme.ROLES.items()}).tag(sync=True)
     _table = traitlets.Dict().tag(sync=True)
-    symbol = traitlets.Any("xt").tag(sync=True)
-    t = traitlets.Any(25).tag(sync=True)
+    symbol: Any = traitlets.TraitType("xt").tag(sync=True)
+    t: Any = traitlets.TraitType(25).tag(sync=True)
 
     def __init__(self, symbol: str = "xt", t: int = 25) -> None:
         super().__init__(_table=_table(), symbol=symbol, t=t)
 
     @traitlets.validate("symbol")
     def _check_symbol(self, proposal: Any) -> str:
-        if proposal.value != "" and proposal.value not in SYMBOLS:
+        if proposal.value not in ("", *SYMBOLS):
             raise InputError(
                 f"the equations have no symbol {proposal.value!r}; take one of {', '.join(SYMBOLS)}, or '' for none."
             )
