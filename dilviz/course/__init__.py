@@ -1,8 +1,9 @@
 """The course's mechanics: how a lesson starts, how an answer is checked, what has been solved."""
 
+from dilviz.course.agreement import agree, sides
 from dilviz.course.check import check, is_solved
 from dilviz.course.results import card, table
 from dilviz.course.start import show_progress, start
 from dilviz.show.base import rounded
 
-__all__ = ["card", "check", "is_solved", "rounded", "show_progress", "start", "table"]
+__all__ = ["agree", "card", "check", "is_solved", "rounded", "show_progress", "sides", "start", "table"]

@@ -16,6 +16,7 @@ from torch import Tensor
 from dilviz.diffusion import NoiseSchedule, ddpm, denoisers, samplers, schedule
 from dilviz.imitation import diffusion_policy
 from dilviz.imitation.scaling import MinMax
+from dilviz.show import taught
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,13 @@ def _t_off_by_one(self: NoiseSchedule, x0: Tensor, noise: Tensor, t: Any) -> Ten
 _add_noise = NoiseSchedule.add_noise
 _too_short = dict.fromkeys(schedule.BETA_SCHEDULES, schedule.BETA_SCHEDULES["linear"])
 
+# The target
+
+
+def _fresh_noise(schedule: NoiseSchedule, x0: Tensor, noise: Tensor, t: int) -> tuple[Tensor, Tensor]:
+    return schedule.add_noise(x0, noise.flip(0), t), noise  # wanted: the noise that is in x_t
+
+
 # The network
 
 
@@ -113,6 +121,12 @@ def _wrong_sign(prediction_type: str, plan: Any) -> Callable[[Tensor, Tensor, in
 
 def _to_x0_with_wrong_sign(self: NoiseSchedule, output: Tensor, xt: Tensor, t: Any, prediction_type: str) -> Tensor:
     return _to_x0(self, -output if prediction_type == "epsilon" else output, xt, t, prediction_type)
+
+
+def _unscaled_estimate(self: NoiseSchedule, output: Tensor, xt: Tensor, t: Any, prediction_type: str) -> Tensor:
+    estimate = _to_x0(self, output, xt, t, prediction_type)
+    # Wanted: the whole, divided by the root of alpha_bar.
+    return estimate * self._at(t, xt).sqrt().to(xt.dtype) if prediction_type == "epsilon" else estimate
 
 
 def _clip_too_tight(self: samplers.Sampler, *args: Any, **options: Any) -> Any:
@@ -169,6 +183,14 @@ BUGS: dict[str, Bug] = {
             ((schedule, "BETA_SCHEDULES", _too_short),),
         ),
         Bug(
+            "fresh_noise",
+            "a target that is not the noise in x_t",
+            "The network is shown x_t with one noise and asked for another one, so that the best it can answer is 0 "
+            "and the estimate of x_0 is x_t / sqrt(alpha_bar) everywhere.",
+            "test_show_loss.py::test_the_average_of_the_target_is_the_best_answer",
+            ((taught, "training_pair", _fresh_noise),),
+        ),
+        Bug(
             "no_time_embedding",
             "a network that does not know the time",
             "The network is not told t and gives the same answer at every noise level, so that samples stay blurred.",
@@ -213,6 +235,14 @@ BUGS: dict[str, Bug] = {
             "away from the data, to the edge of the clip.",
             "test_schedule.py::test_each_kind_of_output_tells_the_clean_point_and_the_noise",
             ((samplers, "_estimator", _wrong_sign), (NoiseSchedule, "to_x0", _to_x0_with_wrong_sign)),
+        ),
+        Bug(
+            "unscaled_estimate",
+            "an estimate that is not scaled back",
+            "The estimate of x_0 takes the predicted noise from x_t but is not divided by sqrt(alpha_bar), so that it "
+            "stays as small as the signal in x_t.",
+            "test_schedule.py::test_each_kind_of_output_tells_the_clean_point_and_the_noise",
+            ((NoiseSchedule, "to_x0", _unscaled_estimate),),
         ),
         Bug(
             "clip_too_tight",

@@ -1,0 +1,81 @@
+"""Training on the fork with a loss of one's own: batches for a small network, and walks of what it has learned."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from dilviz.diffusion import MLPDenoiser, NoiseSchedule
+from dilviz.imitation import DiffusionPolicy, Windows, rollout
+from dilviz.imitation.chunks import scales_of
+from dilviz.imitation.scaling import MinMax
+from dilviz.tasks import TASKS, shipped
+
+RECIPE = TASKS["fork"].recipe
+SEEDS, WIDTH, BATCH = range(1000, 1200), 96, 128
+
+
+@cache
+def _fork_rows() -> tuple[Tensor, Tensor, MinMax, MinMax]:
+    """The fork's demonstrations as chunks (N, 8, 2) and conditions (N, 4), scaled, with the scales."""
+    horizons = RECIPE.obs_horizon, RECIPE.pred_horizon, RECIPE.action_horizon
+    windows = Windows(TASKS["fork"].demonstrations(RECIPE.demos), *horizons)
+    observed, acted = scales_of(windows)
+    return acted.scale(windows.actions()), observed.scale(windows.observations()).flatten(1), observed, acted
+
+
+class ForkTraining:
+    """A small network, and batches of the fork's demonstrations for it; what it has learned can walk.
+
+    Args:
+        prediction_type: what the network is to answer: "epsilon", "sample" or "v_prediction".
+        seed: of the network's first weights and of the batches.
+    """
+
+    def __init__(self, prediction_type: str, seed: int = 0) -> None:
+        chunks, cond, *_ = _fork_rows()
+        self.schedule, self.seed = NoiseSchedule(RECIPE.num_train_timesteps), seed
+        horizon, dim = chunks.shape[1:]
+        self.network = MLPDenoiser(horizon, dim, cond.shape[1], WIDTH, prediction_type=prediction_type, seed=seed)
+
+    def batches(self, steps: int) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
+        """What the loss takes, step by step.
+
+        Args:
+            steps: how many.
+
+        Returns:
+            An iterator of x0 (B, 8, 2), noise like it, t (B,) and the condition (B, 4).
+        """
+        chunks, cond, *_ = _fork_rows()
+        generator = torch.Generator().manual_seed(self.seed)
+        for _ in range(steps):
+            rows = torch.randint(len(chunks), (BATCH,), generator=generator)
+            noise = torch.randn((BATCH, *chunks.shape[1:]), generator=generator)
+            yield chunks[rows], noise, torch.randint(len(self.schedule), (BATCH,), generator=generator), cond[rows]
+
+    def policy(self) -> DiffusionPolicy:
+        """The network as a policy of the fork."""
+        _, _, observed, acted = _fork_rows()
+        horizons = RECIPE.obs_horizon, RECIPE.action_horizon
+        return DiffusionPolicy(self.network.eval(), self.schedule, observed, acted, *horizons)
+
+
+def walk(trained: Mapping[str, ForkTraining]) -> None:
+    """Let the expert, the cloned policy and the trained ones walk, and print how many arrive and on which side.
+
+    Args:
+        trained: name -> training.
+    """
+    task = TASKS["fork"]
+    policies: dict[str, Any] = {"expert": task.expert(), "cloning": shipped("fork", "cloning")}
+    policies |= {f"yours, {name}": training.policy() for name, training in trained.items()}
+    print(f"of {len(SEEDS)} walks     arrive  left  right")
+    for name, policy in policies.items():
+        walks = rollout(policy, task, SEEDS)
+        left, right = (int((walks.mode == side).sum()) for side in ("left", "right"))
+        print(f"{name:20} {int(walks.success.sum()):4} {left:5} {right:6}")
