@@ -15,7 +15,8 @@ from torch import Tensor
 from dilviz.diffusion import ExactDenoiser, MLPDenoiser, NoiseSchedule, ddim
 from dilviz.diffusion.training import LOG_EVERY, training_steps
 from dilviz.errors import InputError
-from dilviz.show.datasets import dataset
+from dilviz.show.datasets import dataset, resampled
+from dilviz.show.pad import DrawingPad
 
 T, LONGEST = 50, 2000  # timesteps; steps of a whole training
 ROWS, SAMPLES, BATCH = 64, 256, 128  # noisy points a time at which answers are compared; samples shown; rows a step
@@ -67,23 +68,22 @@ def shape(name: str) -> Tensor:
     return SHAPES[name]().float()[:, None]
 
 
-def drawn_shape(points: np.ndarray) -> Tensor:
-    """Points that somebody drew, to train on.
+def drawn_shape(pad: DrawingPad) -> Tensor:
+    """What somebody drew, as data to train on.
 
     Args:
-        points: (N, 2) in [-1, 1], N at least 2.
+        pad: its points, and 100 points along each of its strokes; within [-1, 1].
 
     Returns:
         (N, 1, 2) float32.
 
     Raises:
-        InputError: another shape, or points beyond [-1, 1].
+        InputError: fewer than two points.
     """
-    points = np.asarray(points, dtype=np.float64)
-    if points.ndim != 2 or points.shape[1] != 2 or len(points) < 2:
-        raise InputError(f"points have shape {points.shape}; give (N, 2), two points or more.")
-    if not (np.abs(points) <= 1).all():
-        raise InputError("some of the points lie beyond [-1, 1]; scale them first.")
+    lines = [resampled(stroke, 100) for stroke in pad.drawn() if np.ptp(stroke, axis=0).max() > 0]
+    points = np.concatenate([pad.predicted(), *lines])
+    if len(points) < 2:
+        raise InputError("there is nothing to train on yet; draw a line, or drop two points, on the pad.")
     return torch.from_numpy(points).float()[:, None]
 
 
