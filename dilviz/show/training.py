@@ -63,7 +63,7 @@ class TrainingExplorer(Explorer):
         super().__init__(controls, self._see, training_figure, describe_training, play="trained", reset=True, bugs=bugs)
         if self._mystery is None:
             fold = ipywidgets.Accordion([self.pad], titles=("Draw data of your own",), layout={"width": "340px"})
-            self.children = [*self.children, fold]
+            self.children = [*self.children, fold]  # type: ignore[has-type]
             self.pad.observe(self._drawn, ["points", "strokes"])
 
     def _make_controls(self, first: str) -> dict[str, ipywidgets.ValueWidget]:
