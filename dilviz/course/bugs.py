@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from dilviz.diffusion import NoiseSchedule, ddpm, denoisers, samplers, schedule
+from dilviz.diffusion.loop import Loop
 from dilviz.imitation import diffusion_policy
 from dilviz.imitation.scaling import MinMax
 from dilviz.show import taught
@@ -95,6 +96,29 @@ def _no_time_embedding(t: Tensor, dim: int = denoisers.TIME_DIM, max_period: flo
 
 def _as_it_is(self: MinMax, values: Tensor) -> Tensor:
     return values
+
+
+# The training loop
+
+
+def _forgot_zero_grad(self: Loop) -> None:
+    self.gradient.add_(getattr(self, "_kept", 0))  # wanted: the gradient of this step alone
+    self._kept = self.gradient.clone()  # type: ignore[attr-defined]
+    _clip(self)
+
+
+def _same_batch(self: Loop) -> tuple[Tensor, Tensor, Tensor]:
+    self.generator.manual_seed(self.recipe["seed"])  # wanted: once, before the first step
+    return _draw(self)
+
+
+def _frozen_average(self: Loop) -> None:
+    start = self.ema.clone()
+    _advance(self)
+    self.ema.copy_(start)  # wanted: the average as it has become
+
+
+_clip, _draw, _advance = Loop._clip, Loop.draw, Loop.advance
 
 
 # The way back
@@ -204,6 +228,30 @@ BUGS: dict[str, Bug] = {
             "the samples off at 1.",
             "test_training.py::test_data_in_units_of_its_own_is_learned_after_scaling",
             ((MinMax, "scale", _as_it_is), (MinMax, "unscale", _as_it_is)),
+        ),
+        Bug(
+            "forgot_zero_grad",
+            "gradients that pile up",
+            "The gradient is not set to zero before a step, so that each step goes along the sum of all gradients so "
+            "far: the loss jumps about and does not come down.",
+            "test_loop.py::test_a_step_goes_along_the_gradient_of_its_own_batch_alone",
+            ((Loop, "_clip", _forgot_zero_grad),),
+        ),
+        Bug(
+            "same_batch",
+            "the same draws in every step",
+            "The generator is seeded anew in every step, so that the network learns one batch and its noise by heart "
+            "and the loss falls below what is possible on fresh noise.",
+            "test_loop.py::test_every_step_draws_a_batch_of_its_own",
+            ((Loop, "draw", _same_batch),),
+        ),
+        Bug(
+            "frozen_average",
+            "a moving average that does not move",
+            "The average of the weights is never updated, so that the loss falls as it should, while samples are those "
+            "of the first, random weights.",
+            "test_loop.py::test_the_denoiser_comes_back_with_weights_that_have_moved",
+            ((Loop, "advance", _frozen_average),),
         ),
         Bug(
             "no_noise",
