@@ -1,0 +1,227 @@
+"""Steps against error: what each sampler makes of a number of network passes, held to the exact answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import ipywidgets
+import numpy as np
+import plotly.graph_objects as go
+
+from dilviz.errors import InputError
+from dilviz.show import theme
+from dilviz.show.base import Explorer, rounded
+from dilviz.show.schedules import apart
+from dilviz.show.solver_errors import (
+    DATA,
+    DISTRIBUTION,
+    FITTED,
+    GRIDS,
+    METHODS,
+    PARTICLES,
+    PASSES,
+    PATH,
+    PATHS,
+    SCHEDULES,
+    UNIFORM,
+    ends_of,
+    errors_of,
+    exact_ends,
+    fitted_slope,
+    floor_of,
+)
+
+SHOWN = 150  # particles in the scene
+VIEW = (-2.0, 2.0)
+NAMES_AT = 215.0  # passes: where the names of the lines stand, beyond the last point
+# log10 of the errors that are seen; the least distance of two names, likewise
+HEIGHTS = {PATH: (-4.6, 0.4), DISTRIBUTION: (-2.1, 0.1)}
+TITLES = {PATH: "distance to the exact solution", DISTRIBUTION: "distance of the cloud to the data"}
+LOOKS: dict[str, tuple[str, dict[str, Any]]] = {
+    "DDIM": ("diffusion", {}),
+    "2M": ("tree", {"marker_symbol": "square", "line_width": 2.5}),
+    "DDPM": ("noise", {}),
+    "DDIM, η = 0.5": ("noise", {"line_dash": "dot", "marker_symbol": "diamond-open"}),
+}
+
+
+@dataclass(frozen=True)
+class SolverData:
+    """Errors of all samplers at all numbers of passes, and one sampler's particles at one of them.
+
+    Args:
+        errors: sampler -> error at each number in PASSES; NaN where there is none.
+        floor: what the true data's own draws have; NaN for the path.
+        measure: PATH or DISTRIBUTION.
+        method: whose particles are shown.
+        passes: with how many passes.
+        ends: (SHOWN, 2) where it takes them.
+        exact: (SHOWN, 2) where the exact solution takes them.
+        fixed: whether the grid is of two noise levels alone, so that the schedule plays no part.
+    """
+
+    errors: dict[str, np.ndarray]
+    floor: float
+    measure: str
+    method: str
+    passes: int
+    ends: np.ndarray
+    exact: np.ndarray
+    fixed: bool
+
+    @property
+    def error(self) -> float:
+        """Of the sampler that is shown, at this number of passes."""
+        return float(self.errors[self.method][PASSES.index(self.passes)])
+
+
+def solver_data(
+    grid: str = GRIDS[0],
+    schedule: str = SCHEDULES[0],
+    mixture: str = DATA[0],
+    measure: str = PATH,
+    sampler: str = "DDIM",
+    passes: int = 20,
+) -> SolverData:
+    """Run every sampler with every number of passes; what was run once is kept.
+
+    Args:
+        grid: where the steps lie: one of GRIDS.
+        schedule: of the betas: one of SCHEDULES.
+        mixture: the data: one of DATA.
+        measure: PATH or DISTRIBUTION.
+        sampler: whose particles are shown: one of METHODS.
+        passes: one of PASSES.
+
+    Returns:
+        What the picture shows.
+
+    Raises:
+        InputError: a choice that is not among them.
+    """
+    given = {"grid": grid, "schedule": schedule, "mixture": mixture, "measure": measure, "sampler": sampler}
+    offered: dict[str, tuple] = {"grid": GRIDS, "schedule": SCHEDULES, "mixture": DATA, "measure": tuple(HEIGHTS)}
+    offered |= {"sampler": tuple(METHODS), "passes": PASSES}
+    for name, value in (given | {"passes": passes}).items():
+        if value not in offered[name]:
+            raise InputError(f"{name} is {value!r}; take one of {', '.join(map(str, offered[name]))}.")
+    errors = {name: errors_of(measure, name, grid, schedule, mixture).copy() for name in METHODS}
+    floor = floor_of(grid, mixture) if measure == DISTRIBUTION else float("nan")
+    ends = ends_of(sampler, grid, schedule, mixture, passes)[:SHOWN]
+    exact = exact_ends(grid, schedule, mixture)[:SHOWN]
+    return SolverData(errors, floor, measure, sampler, passes, ends, exact, grid == UNIFORM)
+
+
+def solver_figure(data: SolverData) -> go.Figure:
+    """Errors over passes at the left, on logarithmic axes; particles at the right.
+
+    Args:
+        data: what to draw.
+
+    Returns:
+        The figure.
+    """
+    low, high = HEIGHTS[data.measure]
+    last = np.array([errors[-1] for errors in data.errors.values()])
+    there = ~np.isnan(last)
+    heights = np.full(len(last), np.nan)
+    heights[there] = 10 ** apart(np.log10(last[there]), gap=0.075 * (high - low))
+    lines = [_line(name, errors, height) for (name, errors), height in zip(data.errors.items(), heights, strict=True)]
+    floor = theme.line("data", [PASSES[0], PASSES[-1]], [data.floor] * 2)
+    words = go.Scatter(
+        x=[PASSES[0]], y=[data.floor], text=["true data, as many draws"], mode="text", textposition="bottom right"
+    )
+    mark = _marks(data.method, [data.passes], [data.error], size=14)
+    return go.Figure([floor, words, *lines, mark, *_scene(data)], _layout(data.measure))
+
+
+def _line(name: str, errors: np.ndarray, height: float) -> go.Scatter:
+    """A sampler's errors; its name stands beyond them, with a mark of its own."""
+    role, more = LOOKS[name]
+    shown = theme.ROLES[role]
+    # The power is fitted for the path: in distribution the errors end at the floor.
+    words = f" {name}: n<sup>−{fitted_slope(errors):.2f}</sup>" if name in PATHS and height < errors[0] else f" {name}"
+    x, y = [*PASSES, np.nan, NAMES_AT], [*errors, np.nan, height]
+    line = theme.line(role, x, y, name, mode="lines+markers+text", text=[""] * (len(x) - 1) + [words])
+    line.update(marker={"size": 7, "color": shown.color, "symbol": shown.symbol, "line": {"width": 1.5}}, name=name)
+    return line.update(marker_line_color=shown.color, cliponaxis=True, **more)
+
+
+def _marks(method: str, x: Any, y: Any, size: float, **more: Any) -> go.Scatter:
+    role, look = LOOKS[method]
+    marks = theme.points(role, x, y, method, size=size, **more)
+    return marks.update({key: value for key, value in look.items() if key.startswith("marker")})
+
+
+def _scene(data: SolverData) -> list[go.Scatter]:
+    right = {"xaxis": "x2", "yaxis": "y2"}
+    joins = np.stack([data.exact, data.ends], axis=1)
+    if METHODS[data.method].random:  # no path: where one ends has nothing to do with where the other does
+        joins = np.full_like(joins, np.nan)
+    key: dict[str, Any] = {"mode": "markers+text", "textposition": "middle right"} | right
+    words, who = [""] * len(data.ends), f"{data.method}, {data.passes} passes"
+    exact, ends = np.vstack([data.exact, [VIEW[0] + 0.1, VIEW[0] + 0.1]]), np.vstack([data.ends, [-0.6, VIEW[0] + 0.1]])
+    return [
+        theme.paths("data", joins, line_width=1, line_dash="solid", opacity=0.8, cliponaxis=True, **right),
+        theme.points("data", exact[:, 0], exact[:, 1], "exact", size=4, text=[*words, "exact"], **key),
+        _marks(data.method, ends[:, 0], ends[:, 1], size=5, text=[*words, who], **key),
+    ]
+
+
+def _layout(measure: str) -> go.Layout:
+    layout = theme.layout(height=430, margin_r=8, margin_l=76)
+    log = {"type": "log", "title": "network passes, one a step"}
+    layout.xaxis.update(log, domain=[0, 0.52], range=(0.6, 3.15), tickvals=PASSES, ticktext=[str(n) for n in PASSES])
+    layout.yaxis.update(type="log", dtick=1, exponentformat="power", range=HEIGHTS[measure], title=TITLES[measure])
+    bare = {"zeroline": False, "fixedrange": True, "showgrid": False, "showticklabels": False, "range": VIEW}
+    layout.xaxis2 = bare | {"domain": [0.56, 1], "anchor": "y2", "constrain": "domain"}
+    layout.yaxis2 = bare | {"anchor": "x2", "scaleanchor": "x2", "constrain": "domain"}
+    stacked = {"xaxis.domain": [0, 1], "yaxis.domain": [0.56, 1], "xaxis2.domain": [0, 1], "yaxis2.domain": [0, 0.46]}
+    layout.meta = {"narrow": stacked | {"height": 800}}
+    return layout
+
+
+def describe_solver(data: SolverData) -> str:
+    """The errors in two sentences.
+
+    Args:
+        data: what the picture shows.
+
+    Returns:
+        The sentences.
+    """
+    who = f"With {data.passes} passes {data.method}"
+    if data.measure == DISTRIBUTION:
+        return (
+            f"{who} makes a cloud that is {rounded(data.error)} from the data (sliced Wasserstein-1 distance). As many "
+            f"draws of the true data are {rounded(data.floor)} from it on average: closer than that, nothing is seen."
+        )
+    falls = " and ".join(f"n^-{fitted_slope(data.errors[name]):.2f} ({name})" for name in PATHS)
+    here = f"{who} ends {rounded(data.error)} from the exact solution, on average over {PARTICLES} particles."
+    if METHODS[data.method].random:
+        here = f"{data.method} draws noise on its way, so there is no path that it could be held to."
+    grid = " On this grid the schedule plays no part." if data.fixed else ""
+    return f"{here} From {PASSES[FITTED]} to {PASSES[-1]} passes the error falls as {falls}.{grid}"
+
+
+class SolverExplorer(Explorer):
+    """Twice the steps: half the error, a quarter, or neither? 2M is DPM-Solver++(2M).
+
+    Data and denoiser are exact, so that what is seen is the sampler's error alone. All samplers here pass the network
+    once a step.
+    """
+
+    def __init__(self) -> None:
+        controls = {
+            "passes": ipywidgets.SelectionSlider(options=PASSES, value=20),
+            "grid": ipywidgets.Dropdown(options=GRIDS, description="spacing"),
+            "sampler": ipywidgets.Dropdown(options=list(METHODS)),
+            "measure": ipywidgets.Dropdown(options=list(HEIGHTS), description="measured"),
+            "schedule": ipywidgets.Dropdown(options=SCHEDULES),
+            "mixture": ipywidgets.Dropdown(options=DATA, description="data"),
+        }
+        super().__init__(controls, lambda state: solver_data(**state), solver_figure, describe_solver, reset=True)
+
+
+STILLS = {"04_solvers": lambda: solver_figure(solver_data(grid=UNIFORM, passes=10))}
