@@ -1,0 +1,330 @@
+"""The exercises of lesson 03, the network and the loop."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from dilviz.course.bugs import BUGS
+from dilviz.course.check import NotYet, Wrong, call, exercise, fresh, one_of
+from dilviz.course.pads import AskingPad
+from dilviz.diffusion import ExactDenoiser, NoiseSchedule
+from dilviz.diffusion.denoisers import TIME_DIM, linear_layer
+from dilviz.show.base import rounded
+from dilviz.show.pad import path
+from dilviz.show.small_training import LONGEST, Shot, SmallTraining, T, Yardstick, shape
+from dilviz.show.training import FORK, TrainingExplorer
+
+# --- predict ---------------------------------------------------------------------------------------------------------
+CLOSE = 0.1
+DRAWS = 600  # noisy points at each time
+
+
+@cache
+def floor_curve(name: str) -> np.ndarray:
+    """The least possible mean squared error in x_0 at every t, as a share of the variance of x_0.
+
+    Args:
+        name: of a shape.
+
+    Returns:
+        (n, 2), t and the share.
+    """
+    x0, generator = shape(name), torch.Generator().manual_seed(0)
+    schedule, times = NoiseSchedule(T), [*range(0, T, 4), T - 1]
+    clean = x0[torch.randint(len(x0), (DRAWS,), generator=generator)]
+    noise = torch.randn(clean.shape, generator=generator)
+    exact = ExactDenoiser(schedule, x0)
+    left = [(exact(schedule.add_noise(clean, noise, t), torch.tensor(t)) - clean).square().mean() for t in times]
+    return np.array(
+        [[t, float(error / (clean - x0.mean(0)).square().mean())] for t, error in zip(times, left, strict=True)]
+    )
+
+
+class FloorPad(AskingPad):
+    """A pad for a curve: how far off is the best possible estimate of x_0 at every t?"""
+
+    questions: ClassVar = (FORK, "ring", "two moons")
+
+    def __init__(self) -> None:
+        super().__init__(
+            mode="strokes", equal=False, height=300, width=520, x_range=[0, T - 1], y_range=[0, 1.1],
+            x_label="t, from nearly clean to noise", y_label="least error",
+            background=[path("expert", [[0, 1], [T - 1, 1]])],
+        )  # fmt: skip
+
+    def pose(self, question: str) -> None:
+        """Ask for the curve of some data.
+
+        Args:
+            question: the name of a shape.
+        """
+        self.question = question
+        self.label = (
+            f"Data: {question}. How large is the least possible error at every t? Draw it in one stroke, from edge to "
+            "edge. Dotted: the error of whoever always answers the mean."
+        )
+
+
+def floor_pad() -> FloorPad:
+    """The pad of lesson 03's prediction.
+
+    Returns:
+        The pad; draw one stroke.
+    """
+    return FloorPad()
+
+
+@exercise("03.predict", minutes=3)
+def judge_floor(pad: Any) -> str:
+    """One stroke near the error of the exact denoiser.
+
+    Args:
+        pad: a FloorPad, with the learner's stroke.
+
+    Returns:
+        What the learner reads.
+
+    Raises:
+        NotYet: no stroke, several, or one that does not reach across.
+        Wrong: too far off, or no pad.
+    """
+    pad = FloorPad.judged(pad, 1)
+    (drawn,) = pad.drawn()
+    if len(drawn) < 2 or np.ptp(drawn[:, 0]) < 0.8 * (T - 1):
+        raise NotYet("draw from the left edge to the right one, in one stroke; press Clear and begin again.")
+    curve = floor_curve(pad.question)
+    guessed = np.interp(curve[:, 0], *drawn[np.argsort(drawn[:, 0], kind="stable")].T)
+    off = float(np.abs(guessed - curve[:, 1]).mean())
+    said = f"mean distance {rounded(off)}"
+    pad.reveal(path("diffusion", curve.tolist()), caption=f"{said} (yours has the longer dashes)")
+    if off <= CLOSE:
+        return f"{said}. No network gets below this curve, however long it trains: what the noise has taken is gone."
+    pad.ask_again()
+    raise Wrong(
+        f"{_misjudged(guessed, curve)} ({said}; {CLOSE} is close enough). The truth lies over your stroke now. Press "
+        "Clear: you are asked about other data."
+    )
+
+
+def _misjudged(guessed: np.ndarray, curve: np.ndarray) -> str:
+    if np.abs(guessed).max() < 0.1:
+        return "an error of 0 at every t would mean that x_t tells x_0 however much noise there is"
+    if np.ptp(guessed) < 0.1:
+        return "your error is the same at every t, but nearly clean points tell more than noise does"
+    if guessed[0] > guessed[-1]:
+        return "yours falls with t, but more noise leaves more to guess"
+    if guessed[-1] < 0.8:
+        return "at the last t nothing of x_0 is left to see, so the best answer is the mean, and its error is 1"
+    worst = int(np.abs(guessed - curve[:, 1]).argmax())
+    at, share = curve[worst]
+    return f"the largest difference is at t = {round(at)}: you say {rounded(guessed[worst])}, it is {rounded(share)}"
+
+
+# --- complete --------------------------------------------------------------------------------------------------------
+class Layers(nn.Module):
+    """The layers of a denoiser that still lacks its `forward`.
+
+    Args:
+        horizon: length of the sequence.
+        dim: numbers per element.
+        cond_dim: numbers in the condition.
+        width: units of a hidden layer.
+        prediction_type: what the output is to be.
+        seed: of the first weights.
+    """
+
+    def __init__(
+        self, horizon: int, dim: int, cond_dim: int, width: int = 128, prediction_type: str = "sample", seed: int = 0
+    ) -> None:
+        super().__init__()
+        self.horizon, self.dim, self.cond_dim, self.prediction_type = horizon, dim, cond_dim, prediction_type
+        generator = torch.Generator().manual_seed(seed)
+        sizes = [horizon * dim + TIME_DIM + cond_dim, width, width, width, horizon * dim]
+        linear = [linear_layer(a, b, generator) for a, b in zip(sizes, sizes[1:], strict=False)]
+        self.layers = nn.Sequential(*[part for layer in linear for part in (layer, nn.SiLU())][:-1])
+
+
+@exercise("03.complete", minutes=6)
+def judge_forward(forward: Any) -> str:
+    """A function forward(self, xt, t, cond) -> answer, of which `self` is some Layers.
+
+    Args:
+        forward: what the learner wrote.
+
+    Returns:
+        What the learner reads.
+
+    Raises:
+        Wrong: the answer has another shape, or does not depend on all that it should, row by row.
+        NotYet: it returns nothing.
+    """
+    generator = fresh()
+    for horizon, dim, cond_dim, batch in ((7, 3, 5, 11), (1, 2, 4, 2), (3, 2, 1, 13)):
+        net = Layers(horizon, dim, cond_dim, seed=int(torch.randint(1000, (), generator=generator)))
+        xt = torch.randn(batch, horizon, dim, generator=generator)
+        cond = torch.randn(batch, cond_dim, generator=generator)
+        t = torch.randperm(50, generator=generator)[:batch]
+        _look_through(forward, net, xt, t, cond)
+    return "it sees x_t, t and cond, each row by itself, for any batch, horizon and size of the condition."
+
+
+def _look_through(forward: Any, net: Layers, xt: Tensor, t: Tensor, cond: Tensor) -> None:
+    answer = call(forward, net, xt, t, cond)
+    if answer.shape == (len(xt), xt[0].numel()) != xt.shape:
+        raise Wrong(f"the answer is flat, {tuple(answer.shape)}; bring it back to the shape of xt, {tuple(xt.shape)}.")
+    if answer.shape != xt.shape:
+        raise Wrong(f"the shape is {tuple(answer.shape)} where {tuple(xt.shape)} is expected, that of xt.")
+    if not answer.isfinite().all():
+        raise Wrong("the answer holds values that are no finite number.")
+    if not _alike(answer, call(forward, net, xt, t, cond)):
+        raise Wrong("your function answers differently when it is called twice; it may draw nothing of its own.")
+    other = Layers(net.horizon, net.dim, net.cond_dim, seed=1001)
+    if _alike(answer, call(forward, other, xt, t, cond)):
+        raise Wrong("with other weights in self.layers the answer is the same; send the input through self.layers.")
+    for name, changed in _changed(xt, t, cond):
+        row = call(forward, net, *changed)
+        if _alike(answer[0], row[0]):
+            raise Wrong(f"the answer stays the same when {name} changes; it has to enter the network.")
+        if not _alike(answer[1:], row[1:]):
+            raise Wrong(f"when {name} of row 0 changes, other rows change, too; each row is denoised by itself.")
+
+
+def _changed(xt: Tensor, t: Tensor, cond: Tensor) -> list[tuple[str, tuple[Tensor, Tensor, Tensor]]]:
+    """The inputs with one number of row 0 changed, in turn each."""
+    found = [("t", (xt, torch.cat([(t[:1] + 20) % 50, t[1:]]), cond))]
+    for place in np.ndindex(*xt.shape[1:]):
+        moved = xt.clone()
+        moved[0][place] += 1
+        found.append((f"xt[0, {place[0]}, {place[1]}]", (moved, t, cond)))
+    for k in range(cond.shape[1]):
+        moved = cond.clone()
+        moved[0, k] += 1
+        found.append((f"cond[0, {k}]", (xt, t, moved)))
+    return found
+
+
+def _alike(a: Tensor, b: Tensor) -> bool:
+    return a.shape == b.shape and bool((a - b).abs().max() <= 1e-5)
+
+
+# --- debug -----------------------------------------------------------------------------------------------------------
+MYSTERY = "same_batch"
+LINEUP = ("forgot_zero_grad", "frozen_average", "no_time_embedding", "same_batch")
+
+
+def mystery_explorer() -> TrainingExplorer:
+    """A training with a planted bug, and suspects that can be planted beside it.
+
+    Returns:
+        The explorer.
+    """
+    return TrainingExplorer(bugs=tuple((name, BUGS[name].planted) for name in LINEUP), mystery=BUGS[MYSTERY].planted)
+
+
+@cache
+def _ended(bug: str) -> tuple[Shot, float]:
+    """The end of a training with a bug, and the share of its samples on the data."""
+    with BUGS[bug].planted():
+        training = SmallTraining(Yardstick(shape(FORK)))
+        shot = training.at(LONGEST)
+    return shot, training.yardstick.near(shot.samples)
+
+
+@exercise("03.debug", minutes=5)
+def judge_suspect(answer: Any) -> str:
+    """The name of the planted bug.
+
+    Args:
+        answer: one of the names in LINEUP.
+
+    Returns:
+        What the learner reads.
+
+    Raises:
+        NotYet: no name so far.
+        Wrong: another name.
+    """
+    answer = one_of(LINEUP, answer)
+    if answer != MYSTERY:
+        (yours, near), (theirs, far) = _ended(answer), _ended(MYSTERY)
+        raise Wrong(
+            f"with {answer} the loss ends at {yours.losses[-1]:.2f} and {near:.0%} of the samples lie on the data; in "
+            f"the mystery it ends at {theirs.losses[-1]:.2f} and {far:.0%} do. Plant it, play, and compare the losses "
+            "with the floor."
+        )
+    return (
+        "a loss below the floor is impossible on fresh noise, so the noise was not fresh: the network has learned one "
+        "batch by heart. A loss that is too good is a bug, too."
+    )
+
+
+# --- transfer --------------------------------------------------------------------------------------------------------
+COUNT, REACH = 300, 0.2  # samples asked for; how near counts as there, where the data spans -1 to 1
+
+
+def _new_data(generator: torch.Generator) -> list[tuple[str, Tensor]]:
+    """Data in units of its own: (says, (N, 2))."""
+    turn = 2 * torch.pi * torch.rand(400, generator=generator)
+    size, place = (float(torch.rand((), generator=generator)) for _ in range(2))
+    heaps = torch.tensor([[-1.0, -1.0], [1.0, -0.6], [0.1, 1.0]])[torch.arange(400) % 3]
+    heaps = heaps + 0.08 * torch.randn(400, 2, generator=generator)
+    ring = torch.stack([turn.cos(), turn.sin()], 1) + 0.05 * torch.randn(400, 2, generator=generator)
+    metres, degrees = torch.tensor([300 + 200 * size, 40.0]), torch.tensor([0.02 + 0.02 * size, 0.05])
+    return [
+        ("three heaps, in hundreds of metres", heaps * metres + torch.tensor([1000 * place, -300.0])),
+        ("a ring, in hundredths of a degree", ring * degrees + torch.tensor([11.5, 48.1 + place])),
+    ]
+
+
+@exercise("03.transfer", minutes=10)
+def judge_generated(generate: Any) -> str:
+    """A function generate(points, count) -> new points like the given ones, in their own units.
+
+    Args:
+        generate: what the learner wrote.
+
+    Returns:
+        What the learner reads.
+
+    Raises:
+        Wrong: for some fresh data its points lie off the data, cover a part of it, or are the data.
+        NotYet: it returns nothing.
+    """
+    scores = []
+    for says, points in _new_data(fresh()):
+        samples = call(generate, points, COUNT)
+        if samples.shape != (COUNT, 2):
+            raise Wrong(f"{says}: the shape is {tuple(samples.shape)}; ({COUNT}, 2) is expected, count points.")
+        if not samples.isfinite().all():
+            raise Wrong(f"{says}: some of the points are no finite numbers.")
+        scores.append(_score(says, points, samples.float()))
+    return f"of the samples {scores[0]:.0%} lie on the heaps and {scores[1]:.0%} on the ring, and no part is left out."
+
+
+def _score(says: str, points: Tensor, samples: Tensor) -> float:
+    """The share of samples that lie on the data; anything wrong with them is said."""
+    low, high = points.amin(0), points.amax(0)
+    data, drawn = (2 * ((values - low) / (high - low)).double() - 1 for values in (points, samples))
+    gaps = torch.cdist(drawn, data)
+    there, covered = float((gaps.amin(1) < REACH).double().mean()), float((gaps.amin(0) < REACH).double().mean())
+    if (gaps.amin(1) < 1e-4).double().mean() > 0.5:
+        raise Wrong(f"{says}: these are points of the data itself; train a network, and sample new ones.")
+    if (samples.abs() <= 1.001).all() and there < 0.5:
+        raise Wrong(
+            f"{says}: all your points lie in [-1, 1], where the network lives; bring them back to the data's units."
+        )
+    if drawn.std(0).max() < 0.05:
+        raise Wrong(f"{says}: all your points are nearly the same one; start each from noise of its own.")
+    if there < 0.75:
+        raise Wrong(
+            f"{says}: {there:.0%} of your points lie on the data (nearer than a tenth of its extent); 75% are enough. "
+            "Is the data in [-1, 1] when you train, and do you train long enough (1000 steps)?"
+        )
+    if covered < 0.85:
+        raise Wrong(f"{says}: your points are right, but near only {covered:.0%} of the data; the rest is left out.")
+    return there
