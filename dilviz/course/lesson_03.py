@@ -7,13 +7,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from dilviz.course.bugs import BUGS
 from dilviz.course.check import NotYet, Wrong, call, exercise, fresh, one_of
+from dilviz.course.layers import Layers, look_through
 from dilviz.course.pads import AskingPad
 from dilviz.diffusion import ExactDenoiser, NoiseSchedule
-from dilviz.diffusion.denoisers import TIME_DIM, linear_layer
 from dilviz.show.base import rounded
 from dilviz.show.pad import path
 from dilviz.show.small_training import LONGEST, Shot, SmallTraining, T, Yardstick, shape
@@ -40,9 +40,8 @@ def floor_curve(name: str) -> np.ndarray:
     noise = torch.randn(clean.shape, generator=generator)
     exact = ExactDenoiser(schedule, x0)
     left = [(exact(schedule.add_noise(clean, noise, t), torch.tensor(t)) - clean).square().mean() for t in times]
-    return np.array(
-        [[t, float(error / (clean - x0.mean(0)).square().mean())] for t, error in zip(times, left, strict=True)]
-    )
+    spread = (clean - x0.mean(0)).square().mean()
+    return np.array([[t, float(error / spread)] for t, error in zip(times, left, strict=True)])
 
 
 class FloorPad(AskingPad):
@@ -126,29 +125,6 @@ def _misjudged(guessed: np.ndarray, curve: np.ndarray) -> str:
 
 
 # --- complete --------------------------------------------------------------------------------------------------------
-class Layers(nn.Module):
-    """The layers of a denoiser that still lacks its `forward`.
-
-    Args:
-        horizon: length of the sequence.
-        dim: numbers per element.
-        cond_dim: numbers in the condition.
-        width: units of a hidden layer.
-        prediction_type: what the output is to be.
-        seed: of the first weights.
-    """
-
-    def __init__(
-        self, horizon: int, dim: int, cond_dim: int, width: int = 128, prediction_type: str = "sample", seed: int = 0
-    ) -> None:
-        super().__init__()
-        self.horizon, self.dim, self.cond_dim, self.prediction_type = horizon, dim, cond_dim, prediction_type
-        generator = torch.Generator().manual_seed(seed)
-        sizes = [horizon * dim + TIME_DIM + cond_dim, width, width, width, horizon * dim]
-        linear = [linear_layer(a, b, generator) for a, b in zip(sizes, sizes[1:], strict=False)]
-        self.layers = nn.Sequential(*[part for layer in linear for part in (layer, nn.SiLU())][:-1])
-
-
 @exercise("03.complete", minutes=6)
 def judge_forward(forward: Any) -> str:
     """A function forward(self, xt, t, cond) -> answer, of which `self` is some Layers.
@@ -169,47 +145,8 @@ def judge_forward(forward: Any) -> str:
         xt = torch.randn(batch, horizon, dim, generator=generator)
         cond = torch.randn(batch, cond_dim, generator=generator)
         t = torch.randperm(50, generator=generator)[:batch]
-        _look_through(forward, net, xt, t, cond)
+        look_through(forward, net, xt, t, cond)
     return "it sees x_t, t and cond, each row by itself, for any batch, horizon and size of the condition."
-
-
-def _look_through(forward: Any, net: Layers, xt: Tensor, t: Tensor, cond: Tensor) -> None:
-    answer = call(forward, net, xt, t, cond)
-    if answer.shape == (len(xt), xt[0].numel()) != xt.shape:
-        raise Wrong(f"the answer is flat, {tuple(answer.shape)}; bring it back to the shape of xt, {tuple(xt.shape)}.")
-    if answer.shape != xt.shape:
-        raise Wrong(f"the shape is {tuple(answer.shape)} where {tuple(xt.shape)} is expected, that of xt.")
-    if not answer.isfinite().all():
-        raise Wrong("the answer holds values that are no finite number.")
-    if not _alike(answer, call(forward, net, xt, t, cond)):
-        raise Wrong("your function answers differently when it is called twice; it may draw nothing of its own.")
-    other = Layers(net.horizon, net.dim, net.cond_dim, seed=1001)
-    if _alike(answer, call(forward, other, xt, t, cond)):
-        raise Wrong("with other weights in self.layers the answer is the same; send the input through self.layers.")
-    for name, changed in _changed(xt, t, cond):
-        row = call(forward, net, *changed)
-        if _alike(answer[0], row[0]):
-            raise Wrong(f"the answer stays the same when {name} changes; it has to enter the network.")
-        if not _alike(answer[1:], row[1:]):
-            raise Wrong(f"when {name} of row 0 changes, other rows change, too; each row is denoised by itself.")
-
-
-def _changed(xt: Tensor, t: Tensor, cond: Tensor) -> list[tuple[str, tuple[Tensor, Tensor, Tensor]]]:
-    """The inputs with one number of row 0 changed, in turn each."""
-    found = [("t", (xt, torch.cat([(t[:1] + 20) % 50, t[1:]]), cond))]
-    for place in np.ndindex(*xt.shape[1:]):
-        moved = xt.clone()
-        moved[0][place] += 1
-        found.append((f"xt[0, {place[0]}, {place[1]}]", (moved, t, cond)))
-    for k in range(cond.shape[1]):
-        moved = cond.clone()
-        moved[0, k] += 1
-        found.append((f"cond[0, {k}]", (xt, t, moved)))
-    return found
-
-
-def _alike(a: Tensor, b: Tensor) -> bool:
-    return a.shape == b.shape and bool((a - b).abs().max() <= 1e-5)
 
 
 # --- debug -----------------------------------------------------------------------------------------------------------
@@ -315,15 +252,13 @@ def _score(says: str, points: Tensor, samples: Tensor) -> float:
     if (gaps.amin(1) < 1e-4).double().mean() > 0.5:
         raise Wrong(f"{says}: these are points of the data itself; train a network, and sample new ones.")
     if (samples.abs() <= 1.001).all() and there < 0.5:
-        raise Wrong(
-            f"{says}: all your points lie in [-1, 1], where the network lives; bring them back to the data's units."
-        )
+        raise Wrong(f"{says}: all your points lie in [-1, 1], but the data does not; scale it there and back.")
     if drawn.std(0).max() < 0.05:
         raise Wrong(f"{says}: all your points are nearly the same one; start each from noise of its own.")
     if there < 0.75:
         raise Wrong(
-            f"{says}: {there:.0%} of your points lie on the data (nearer than a tenth of its extent); 75% are enough. "
-            "Is the data in [-1, 1] when you train, and do you train long enough (1000 steps)?"
+            f"{says}: {there:.0%} of your points lie on the data (nearer than a tenth of its extent), 75% are asked "
+            "for. A network of width 64 gets there with 1000 steps at lr=1e-2, on data in [-1, 1]."
         )
     if covered < 0.85:
         raise Wrong(f"{says}: your points are right, but near only {covered:.0%} of the data; the rest is left out.")
