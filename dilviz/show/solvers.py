@@ -33,12 +33,13 @@ from dilviz.show.solver_errors import (
 )
 
 SHOWN = 150  # particles in the scene
-VIEW = (-2.0, 2.0)
+VIEW = (-2.3, 2.3)
 NAMES_AT = 215.0  # passes: where the names of the lines stand, beyond the last point
-# log10 of the errors that are seen; the least distance of two names, likewise
-HEIGHTS = {PATH: (-4.6, 0.4), DISTRIBUTION: (-2.1, 0.1)}
+# log10 of the errors that are seen
+HEIGHTS = {PATH: (-4.6, 0.4), DISTRIBUTION: (-2.3, 0.05)}
 TITLES = {PATH: "distance to the exact solution", DISTRIBUTION: "distance of the cloud to the data"}
 LOOKS: dict[str, tuple[str, dict[str, Any]]] = {
+    "true data": ("data", {"marker_size": 3}),
     "DDIM": ("diffusion", {}),
     "2M": ("tree", {"marker_symbol": "square", "line_width": 2.5}),
     "DDPM": ("noise", {}),
@@ -123,28 +124,27 @@ def solver_figure(data: SolverData) -> go.Figure:
         The figure.
     """
     low, high = HEIGHTS[data.measure]
-    last = np.array([errors[-1] for errors in data.errors.values()])
-    there = ~np.isnan(last)
-    heights = np.full(len(last), np.nan)
+    rows = {"true data": np.full(len(PASSES), data.floor)} | data.errors
+    last = np.array([errors[-1] for errors in rows.values()])
+    heights, there = np.full(len(rows), np.nan), ~np.isnan(last)
     heights[there] = 10 ** apart(np.log10(last[there]), gap=0.075 * (high - low))
-    lines = [_line(name, errors, height) for (name, errors), height in zip(data.errors.items(), heights, strict=True)]
-    floor = theme.line("data", [PASSES[0], PASSES[-1]], [data.floor] * 2)
-    words = go.Scatter(
-        x=[PASSES[0]], y=[data.floor], text=["true data, as many draws"], mode="text", textposition="bottom right"
-    )
-    mark = _marks(data.method, [data.passes], [data.error], size=14)
-    return go.Figure([floor, words, *lines, mark, *_scene(data)], _layout(data.measure))
+    lines = [
+        _line(name, errors, height, data.measure) for (name, errors), height in zip(rows.items(), heights, strict=True)
+    ]
+    mark = _marks(data.method, [data.passes], np.array([data.error]), size=14)
+    return go.Figure([*lines, mark, *_scene(data)], _layout(data.measure))
 
 
-def _line(name: str, errors: np.ndarray, height: float) -> go.Scatter:
+def _line(name: str, errors: np.ndarray, height: float, measure: str) -> go.Scatter:
     """A sampler's errors; its name stands beyond them, with a mark of its own."""
     role, more = LOOKS[name]
     shown = theme.ROLES[role]
-    # The power is fitted for the path: in distribution the errors end at the floor.
-    words = f" {name}: n<sup>−{fitted_slope(errors):.2f}</sup>" if name in PATHS and height < errors[0] else f" {name}"
-    x, y = [*PASSES, np.nan, NAMES_AT], [*errors, np.nan, height]
-    line = theme.line(role, x, y, name, mode="lines+markers+text", text=[""] * (len(x) - 1) + [words])
-    line.update(marker={"size": 7, "color": shown.color, "symbol": shown.symbol, "line": {"width": 1.5}}, name=name)
+    # A power is fitted for the path alone: in distribution errors end at the floor of true data.
+    power = f": n<sup>−{fitted_slope(errors):.2f}</sup>" if measure == PATH and name in PATHS else ""
+    x, y = np.array([*PASSES, np.nan, NAMES_AT]), np.array([*errors, np.nan, height])
+    words = [""] * (len(x) - 1) + [f" {name}{power}"]
+    line = theme.line(role, x, y, name, mode="lines+markers+text", text=words)
+    line.update(marker={"size": 7, "color": shown.color, "symbol": shown.symbol, "line_width": 1.5})
     return line.update(marker_line_color=shown.color, cliponaxis=True, **more)
 
 
@@ -161,7 +161,7 @@ def _scene(data: SolverData) -> list[go.Scatter]:
         joins = np.full_like(joins, np.nan)
     key: dict[str, Any] = {"mode": "markers+text", "textposition": "middle right"} | right
     words, who = [""] * len(data.ends), f"{data.method}, {data.passes} passes"
-    exact, ends = np.vstack([data.exact, [VIEW[0] + 0.1, VIEW[0] + 0.1]]), np.vstack([data.ends, [-0.6, VIEW[0] + 0.1]])
+    exact, ends = np.vstack([data.exact, [VIEW[0] + 0.1, VIEW[0] + 0.1]]), np.vstack([data.ends, [-0.9, VIEW[0] + 0.1]])
     return [
         theme.paths("data", joins, line_width=1, line_dash="solid", opacity=0.8, cliponaxis=True, **right),
         theme.points("data", exact[:, 0], exact[:, 1], "exact", size=4, text=[*words, "exact"], **key),
@@ -178,7 +178,7 @@ def _layout(measure: str) -> go.Layout:
     layout.xaxis2 = bare | {"domain": [0.56, 1], "anchor": "y2", "constrain": "domain"}
     layout.yaxis2 = bare | {"anchor": "x2", "scaleanchor": "x2", "constrain": "domain"}
     stacked = {"xaxis.domain": [0, 1], "yaxis.domain": [0.56, 1], "xaxis2.domain": [0, 1], "yaxis2.domain": [0, 0.46]}
-    layout.meta = {"narrow": stacked | {"height": 800}}
+    layout.meta = {"narrow": stacked | {"height": 800, "xaxis.range": (0.6, 3.8)}}
     return layout
 
 
@@ -195,7 +195,7 @@ def describe_solver(data: SolverData) -> str:
     if data.measure == DISTRIBUTION:
         return (
             f"{who} makes a cloud that is {rounded(data.error)} from the data (sliced Wasserstein-1 distance). As many "
-            f"draws of the true data are {rounded(data.floor)} from it on average: closer than that, nothing is seen."
+            f"draws of the true data are {rounded(data.floor)} from it on average: below that luck rules."
         )
     falls = " and ".join(f"n^-{fitted_slope(data.errors[name]):.2f} ({name})" for name in PATHS)
     here = f"{who} ends {rounded(data.error)} from the exact solution, on average over {PARTICLES} particles."
