@@ -177,8 +177,8 @@ def _layout(measure: str) -> go.Layout:
     bare = {"zeroline": False, "fixedrange": True, "showgrid": False, "showticklabels": False, "range": VIEW}
     layout.xaxis2 = bare | {"domain": [0.56, 1], "anchor": "y2", "constrain": "domain"}
     layout.yaxis2 = bare | {"anchor": "x2", "scaleanchor": "x2", "constrain": "domain"}
-    stacked = {"xaxis.domain": [0, 1], "yaxis.domain": [0.56, 1], "xaxis2.domain": [0, 1], "yaxis2.domain": [0, 0.46]}
-    layout.meta = {"narrow": stacked | {"height": 800, "xaxis.range": (0.6, 3.8)}}
+    stacked = {"xaxis.domain": [0, 1], "yaxis.domain": [0.5, 1], "xaxis2.domain": [0, 1], "yaxis2.domain": [0, 0.41]}
+    layout.meta = {"narrow": stacked | {"height": 720, "xaxis.range": (0.6, 3.8)}}
     return layout
 
 
