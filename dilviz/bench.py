@@ -14,7 +14,7 @@ import torch
 from torch.nn import functional as F
 
 from dilviz.bench_live import live_page
-from dilviz.bench_ui import can_drive_a_browser, harness, slider_to_redraw
+from dilviz.bench_ui import animations, can_drive_a_browser, harness, slider_to_redraw
 from dilviz.diffusion import MLPDenoiser, NoiseSchedule, ddim, ddpm, dpm_solver, draw_noise
 from dilviz.diffusion.loop import Loop
 from dilviz.errors import InputError
@@ -33,8 +33,8 @@ def bench(parts: list[str]) -> list[dict]:
     """Measure.
 
     Args:
-        parts: "core" (sampling), "fit" (training), "ui" (a slider in a real browser), "live" (a live page in one, for
-            five minutes); none for all that can be measured here.
+        parts: "core" (sampling), "fit" (training), "ui" (each explorer and each live demo in a real browser), "live"
+            (a live page in one, for five minutes); none for all that can be measured here.
 
     Returns:
         One row a measurement: name, batch, ratio (ours over the bare work), ratio_diffusers (theirs; None where it
@@ -175,15 +175,15 @@ def fit() -> list[dict]:
 
 
 def ui() -> list[dict]:
-    """A slider in a real JupyterLab in a real browser: from the key press to the redrawn figure.
+    """Each explorer in a real JupyterLab, from the key press to the redrawn figure; each live demo's frames a second.
 
     Returns:
-        Rows as in `bench`; no ratio, p50 and p95 in ms.
+        Rows as in `bench`; no ratio; p50 and p95 in ms, or frames a second. Explorers' rows have a bar_p95, too.
 
     Raises:
         MissingExtra: no browser, or Playwright is not installed.
     """
-    return slider_to_redraw()
+    return slider_to_redraw() + animations()
 
 
 _PARTS: dict[str, Callable[[], list[dict]]] = {"core": core, "fit": fit, "ui": ui, "live": live_page}
