@@ -55,15 +55,17 @@ export function addTransport(stage, { tick, rewind, length, at, seek, says, loop
   }
   /** @param {number} now */
   function beat(now) {
-    asked = playing ? requestAnimationFrame(beat) : 0;
     const frames = Math.min((now - last) / FRAME_MS, 4); // after a pause of the page it does not jump
     last = now;
-    if (!playing || !stage.seen || document.hidden) return; // a beat may still come after a pause
-    ended = !tick(frames * SPEEDS[speeds.selectedIndex][1]);
-    if (ended && again?.checked) rewind();
-    else if (ended) clock.play(false);
-    follow();
-    stage.redraw();
+    if (playing && stage.seen && !document.hidden) { // a beat may still come after a pause
+      ended = !tick(frames * SPEEDS[speeds.selectedIndex][1]);
+      if (ended && again?.checked) rewind();
+      else if (ended) clock.play(false);
+      follow();
+      stage.redraw();
+    }
+    // After the picture: asked for before it, each beat would come too early for the next, and every second be left out.
+    asked = playing ? requestAnimationFrame(beat) : 0;
   }
   const clock = {
     row,
