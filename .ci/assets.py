@@ -2,10 +2,12 @@
 
 assets/checkpoints/TASK-POLICY/   the policy, and card.json: its recipe, its data, what it was measured to do
 assets/results/                   the tables of the lessons, one JSON file each
-ARGS="checkpoints" or ARGS="results" makes one of the two. Trainings lie in the user's data folder: an interrupted run
-goes on where it stopped.
+ARGS="checkpoints", "results" or "prediction" (lesson 03's: why it matters what is predicted) makes a part of it.
+ARGS="ladder" times the steps of lesson 03 on this machine, which should be quiet; it is no part of the rest. Trainings
+lie in the user's data folder: an interrupted run goes on where it stopped.
 """
 
+import dataclasses
 import hashlib
 import json
 import shutil
@@ -13,19 +15,24 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import prediction
 import torch
 
 from dilviz import __version__
 from dilviz.assets import data_folder
 from dilviz.commands import train
-from dilviz.diffusion.checkpoint import write_whole
+from dilviz.diffusion.checkpoint import read_checkpoint, read_recipe, write_whole
+from dilviz.diffusion.checkpoint import write_checkpoint as write_checkpoint_file
 from dilviz.evaluation import evaluate
 from dilviz.imitation.learners import WEIGHTS
+from dilviz.show.ladder_timing import stored
 from dilviz.tasks import TASKS
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 PACKAGE = ASSETS.parent / "dilviz"
 SHIPPED = ("diffusion", "cloning")
+# Beside them for lesson 03, in 16 bits: the fork's diffusion policy that predicts something else.
+PREDICTING = {"diffusion-v": "v_prediction", "diffusion-epsilon": "epsilon"}
 EVALUATION = {"fork": range(5000), "lander": range(300), "fork-moving": range(5000)}
 SEEDS = range(5)  # of training, for every comparison
 # The comparisons of lessons 00 and 03: name -> the options of `dilviz train fork` that it goes through.
@@ -71,26 +78,34 @@ def write_json(path, content):
     print(f"{path.relative_to(ASSETS.parent)}")
 
 
-def write_checkpoint(task, policy, expert):
-    folder, made = trained(task, policy)
-    target = ASSETS / "checkpoints" / f"{task}-{policy}"
+def write_checkpoint(task, policy, expert, name=None, **changes):
+    folder, made = trained(task, policy, **changes)
+    target = ASSETS / "checkpoints" / f"{task}-{name or policy}"
+    target.mkdir(parents=True, exist_ok=True)
+    (halve if name else shutil.copy)(folder / WEIGHTS, target / WEIGHTS)
     seeds = EVALUATION[task]
-    report = evaluate(str(folder), list(seeds))
+    report = evaluate(str(target), list(seeds))
     paired = np.subtract(*([episode["return"] for episode in of["episodes"]] for of in (report, expert)))
-    recipe = {name: getattr(TASKS[task].recipe, name) for name in TASKS[task].recipe.__dataclass_fields__}
+    recipe = dataclasses.asdict(dataclasses.replace(TASKS[task].recipe, **changes))
+    what = f"{target.relative_to(ASSETS.parent)}" if name else f"{task}:{policy}"
+    options = "".join(f" --{name.replace('_', '-')} {value}" for name, value in changes.items())
     card = {
-        "command": f"dilviz train {task} --policy {policy} --seed 0",
+        "command": f"dilviz train {task} --policy {policy} --seed 0{options}",
         "dilviz": __version__,
         "torch": torch.__version__.partition("+")[0],
         "recipe": recipe,
         "train": kept(made),
-        "evaluate": {"command": f"dilviz evaluate {task}:{policy} --seeds 0:{len(seeds)}", **kept(report)},
+        "evaluate": {"command": f"dilviz evaluate {what} --seeds 0:{len(seeds)}", **kept(report)},
         "return_minus_expert": round(float(paired.mean()), 4) + 0.0,
         "expert_success_rate": expert["success_rate"],
     }
-    target.mkdir(parents=True, exist_ok=True)
-    shutil.copy(folder / WEIGHTS, target / WEIGHTS)
     write_json(target / "card.json", card)
+
+
+def halve(source, target):
+    """The same policy with weights of 16 bits; once read, they are of 32 again."""
+    tensors = {n: t.half() if n.startswith("network.") else t for n, t in read_checkpoint(source).items()}
+    write_checkpoint_file(target, tensors, read_recipe(source))
 
 
 def write_table(name, variants, seeds=range(5000, 6000)):
@@ -103,7 +118,11 @@ def write_table(name, variants, seeds=range(5000, 6000)):
                 variant | kept(made, "cpu_s") | {n: report[n] for n in ("n", "successes", "success_rate", "modes")}
             )
             print(name, variant, f"seed {seed}: {report['success_rate']:.1%}", flush=True)
-    command = f"make assets ARGS=results; evaluated on seeds {seeds[0]}:{seeds[-1] + 1}"
+    write_rows(name, "results", rows, seeds)
+
+
+def write_rows(name, part, rows, seeds):
+    command = f"make assets ARGS={part}; evaluated on seeds {seeds[0]}:{seeds[-1] + 1}"
     write_json(ASSETS / "results" / f"{name}.json", {"command": command, "rows": rows})
 
 
@@ -114,9 +133,17 @@ def main(*parts):
             expert = evaluate(f"expert:{task}", list(seeds))
             for policy in SHIPPED:
                 write_checkpoint(task, policy, expert)
+            for name, kind in PREDICTING.items() if task == "fork" else ():
+                write_checkpoint(task, "diffusion", expert, name, prediction_type=kind)
     if "results" in parts or not parts:
         for name, variants in TABLES.items():
             write_table(name, variants)
+    if "prediction" in parts or not parts:
+        seeds = range(5000, 6000)
+        for name, rows in prediction.tables(trained, work(), SEEDS, seeds).items():
+            write_rows(name, "prediction", list(rows()), seeds)
+    if "ladder" in parts:
+        write_json(ASSETS / "results" / "fit_ladder.json", stored())
 
 
 if __name__ == "__main__":
