@@ -14,6 +14,17 @@ PAD_00 = "pad = walk_pad()\n"
 COMPLETE_01 = "def noised(x0, noise, t, betas):\n    "
 TRANSFER_01 = "def my_alphas_cumprod(T):\n    "
 
+PAD_02 = "from dilviz.course.lesson_02 import MARKED, DATA\npad = best_answer_pad()\n"
+POSE_02 = "pad.points = [[x, float(f)] for x, f in zip(MARKED.tolist(), {})]"
+BEST_02 = "DATA.denoised(torch.tensor(MARKED), pad.alpha_bar)"
+COMPLETE_02 = "def my_loss(denoiser, schedule, x0, noise, t, prediction_type):\n    "
+TARGET_02 = """v = schedule.velocity(x0, noise, t)
+    target = {"epsilon": noise, "sample": x0, "v_prediction": v}[prediction_type]
+    xt = schedule.add_noise(x0, noise, t)
+    """
+TRANSFER_02 = "def my_denoiser(xt, alpha_bar, points, weights):\n    "
+FAR_02 = "d = ((xt[:, None] - alpha_bar**0.5 * points) ** 2).sum(-1)\n    "
+
 PAD_10 = "from dilviz.course.lesson_10 import SharePad\npad = share_pad()\n"
 POSED_10 = PAD_10 + "pad.pose(SharePad.questions[{}]); pad.strokes = {}"
 COMPLETE_10 = "def address(state):\n    "
@@ -161,6 +172,100 @@ WRONG = {
         (TRANSFER_01 + "return torch.linspace(0.99, 0.005, T) * float('nan')", "NaN"),
         (TRANSFER_01 + "return torch.cat([torch.tensor([0.99]), torch.linspace(0.1, 0.001, T - 1)])", "lowers ᾱ by"),
     ],
+    "02.predict": [
+        (PAD_02 + POSE_02.format("MARKED"), "you answered with xₜ itself"),
+        ("", "the truth is on the pad"),
+        (PAD_02 + POSE_02.format("MARKED / pad.alpha_bar**0.5 * (abs(MARKED) < 1)"), "is close enough"),
+        (PAD_02 + POSE_02.format("[-1, -1, 0, 1, 1]"), "you chose a side wherever xₜ leans to one"),
+        (PAD_02 + POSE_02.format("[0] * 5"), "the average of the data; but xₜ does tell something"),
+        (PAD_02 + POSE_02.format(f"-{BEST_02}"), "left and right are swapped"),
+        (PAD_02 + POSE_02.format(f"pad.alpha_bar**0.5 * {BEST_02}"), "√ᾱ times the best answer"),
+        (PAD_02 + POSE_02.format(f"{BEST_02} + torch.tensor([0, 0, 0, 0, 0.3])"), "0.2 is close enough"),
+        # The truth that has just been shown, on a new pad.
+        (
+            PAD_02 + "shown = pad.alpha_bar; " + POSE_02.format("MARKED") + "; check('02.predict', pad); "
+            "pad = best_answer_pad(); " + POSE_02.format("DATA.denoised(torch.tensor(MARKED), shown)"),
+            "ress Clear",
+        ),
+        (PAD_02 + "pad.points = [[0.1 * k, 0.0] for k in range(5)]", "one point on each of the five dotted lines"),
+        (PAD_02 + "pad.points = [[0, 0]]", "1 are on the pad"),
+        ("pad = 3", "reads the pad, but got int"),
+    ],
+    "02.complete": [
+        (COMPLETE_02 + "pass", "returns nothing"),
+        (COMPLETE_02 + TARGET_02 + "return ((denoiser(xt, t) - target) ** 2).sum()", "a sum over all numbers"),
+        (COMPLETE_02 + TARGET_02 + "return ((denoiser(xt, t) - target) ** 2).sum((1, 2)).mean()", "over each row"),
+        (COMPLETE_02 + TARGET_02 + "return ((denoiser(xt, t) - target) ** 2).mean() / 2", "half of the mean squared"),
+        (COMPLETE_02 + TARGET_02 + "return ((denoiser(xt, t) - target) ** 2).mean().sqrt()", "the root of the mean"),
+        (COMPLETE_02 + TARGET_02 + "return (denoiser(xt, t) - target).abs().mean()", "the mean absolute error"),
+        (COMPLETE_02 + TARGET_02 + "return (denoiser(xt, t) - target).mean() ** 2", "fresh inputs come out wrong"),
+        (COMPLETE_02 + TARGET_02 + "return ((denoiser(x0, t) - target) ** 2).mean()", "is shown the clean x0"),
+        (COMPLETE_02 + TARGET_02 + "return ((denoiser(x0 + noise, t) - target) ** 2).mean()", "x0 + noise, whatever t"),
+        (COMPLETE_02 + TARGET_02 + "return ((denoiser(xt, t) - noise) ** 2).mean()", "the noise for every prediction"),
+        (COMPLETE_02 + TARGET_02 + "return ((denoiser(xt, t) - x0) ** 2).mean()", "x0 for every prediction type"),
+        (COMPLETE_02 + TARGET_02 + "return ((denoiser(xt, t) - xt) ** 2).mean()", "your target is x_t"),
+        (COMPLETE_02 + TARGET_02 + "return ((denoiser(xt, 0 * t) - target) ** 2).mean()", "told time 0 for every row"),
+        (
+            COMPLETE_02 + TARGET_02 + "xt = schedule.add_noise(noise, x0, t)\n"
+            "    return ((denoiser(xt, t) - target) ** 2).mean()",
+            "of add_noise are swapped",
+        ),
+        (
+            COMPLETE_02 + TARGET_02 + "xt = schedule.add_noise(x0, torch.randn_like(x0), t)\n"
+            "    return ((denoiser(xt, t) - target) ** 2).mean()",
+            "when it is called twice",
+        ),
+        (COMPLETE_02 + TARGET_02 + "return (denoiser(xt, t) - target) ** 2", "the shape is (64, 3, 2) where ()"),
+        (COMPLETE_02 + TARGET_02 + "return ((denoiser(xt, t) - target) ** 2).mean().item()", "no gradient reaches"),
+        (COMPLETE_02 + TARGET_02 + "return ((denoiser(xt, t).detach() - target) ** 2).mean()", "no gradient reaches"),
+        (COMPLETE_02 + "return ((denoiser(x_t, t) - noise) ** 2).mean()", "NameError at your line"),
+        ("my_loss = 0", "asks for a function"),
+    ],
+    "02.debug": [
+        ("answer = 'lost square root'", "what kind of line is the mystery, and what is its slope?"),
+        ("answer = 'wrong_sign'", "what kind of line is the mystery, and what is its slope?"),
+        ("answer = 'unscaled_estimate'", "what kind of line is the mystery, and what is its slope?"),
+        ("answer = 'noise'", "not among the suspects"),
+        ("answer = None", "write the suspect's name"),
+    ],
+    "02.transfer": [
+        (TRANSFER_02 + "pass", "returns nothing"),
+        (TRANSFER_02 + "return weights @ points + 0 * xt", "the average of the data"),
+        (TRANSFER_02 + FAR_02 + "return points[d.argmin(1)]", "the nearest point"),
+        (
+            TRANSFER_02 + FAR_02 + "return (-d / (2 * (1 - alpha_bar))).softmax(1) @ points",
+            "weights of the points are not",
+        ),
+        (TRANSFER_02 + FAR_02 + "return (weights.log() - d / (1 - alpha_bar)).softmax(1) @ points", "factor ½"),
+        (TRANSFER_02 + FAR_02 + "return (weights.log() - d / (2 * alpha_bar)).softmax(1) @ points", "divide by ᾱ"),
+        (
+            TRANSFER_02 + FAR_02 + "return (weights.log() - d / (2 * (1 - alpha_bar) ** 0.5)).softmax(1) @ points",
+            "divide by √(1−ᾱ)",
+        ),
+        (TRANSFER_02 + FAR_02 + "return (weights - d / (2 * (1 - alpha_bar))).softmax(1) @ points", "their logarithm"),
+        (
+            TRANSFER_02 + "d = ((xt[:, None] - points) ** 2).sum(-1)\n"
+            "    return (weights.log() - d / (2 * (1 - alpha_bar))).softmax(1) @ points",
+            "the points are not shrunk",
+        ),
+        (
+            TRANSFER_02 + "d = ((xt[:, None] - alpha_bar * points) ** 2).sum(-1)\n"
+            "    return (weights.log() - d / (2 * (1 - alpha_bar))).softmax(1) @ points",
+            "shrunk by ᾱ; it is √ᾱ",
+        ),
+        (
+            TRANSFER_02 + FAR_02 + "w = weights * (-d / (2 * (1 - alpha_bar))).exp()\n"
+            "    return w / w.sum(1, keepdim=True) @ points",
+            "Let `softmax` do exp and sum",
+        ),
+        (
+            TRANSFER_02 + FAR_02 + "return (weights.log() - d / (2 * (1 - alpha_bar))).softmax(0) @ points",
+            "fresh inputs come out wrong",
+        ),
+        (TRANSFER_02 + "return xt", "fresh inputs come out wrong"),
+        (TRANSFER_02 + "return points", "the shape is"),
+        ("my_denoiser = 4", "asks for a function"),
+    ],
     "10.predict": [
         # It falls where the training ends; it does not care; the slope is everywhere.
         (POSED_10.format(0, "[[[0.05, 0], [0.12, 1], [0.22, 1], [0.3, 0]]]"), "you say 0, measured is 0.9"),
@@ -279,6 +384,28 @@ UNUSUAL = {
         TRANSFER_01 + "return [0.99 - 0.985 * i / (T - 1) for i in range(T)]",
         "import numpy as np\n" + TRANSFER_01 + "return np.linspace(0.99, 0.005, T)",
         TRANSFER_01 + "return NoiseSchedule(T).alphas_cumprod",
+    ],
+    "02.predict": [
+        PAD_02 + POSE_02.format(f"{BEST_02} + torch.tensor([0.1, -0.15, 0.1, 0, -0.1])") + "[::-1]",
+        PAD_02 + "pad.points = [[-1.4, -0.95], [1.6, 1.0], [0.05, 0.0], [-0.45, -0.5], [0.5, 0.6]]",
+    ],
+    "02.complete": [
+        "import torch.nn.functional as F\n" + COMPLETE_02 + TARGET_02 + "return F.mse_loss(denoiser(xt, t), target)",
+        COMPLETE_02 + "a = schedule.alphas_cumprod[t].float().reshape(-1, 1, 1)\n"
+        "    if prediction_type == 'epsilon':\n        target = noise\n"
+        "    elif prediction_type == 'sample':\n        target = x0\n"
+        "    else:\n        target = a.sqrt() * noise - (1 - a).sqrt() * x0\n"
+        "    return (denoiser(a.sqrt() * x0 + (1 - a).sqrt() * noise, t) - target).square().mean()",
+    ],
+    "02.debug": ["answer = ' Fresh noise '"],
+    "02.transfer": [
+        TRANSFER_02
+        + "d = torch.cdist(xt, alpha_bar**0.5 * points) ** 2\n    e = weights.log() - d / 2 / (1 - alpha_bar)\n"
+        "    w = (e - e.max(1, keepdim=True).values).exp()\n    return w @ points / w.sum(1)[:, None]",
+        "from dilviz.diffusion import ExactDenoiser\n"
+        + TRANSFER_02
+        + "s = NoiseSchedule.from_alphas_cumprod([alpha_bar])\n"
+        "    exact = ExactDenoiser(s, points[:, None], weights)\n    return exact(xt[:, None], torch.tensor(0))[:, 0]",
     ],
     "10.predict": [
         POSED_10.format(1, "[[[0, 1], [70, 0.9], [80, 0], [180, 0]]]"),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from functools import cache
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache, partial
 from typing import Any
 
 import torch
@@ -16,7 +16,7 @@ from dilviz.imitation.scaling import MinMax
 from dilviz.tasks import TASKS, shipped
 
 RECIPE = TASKS["fork"].recipe
-SEEDS, WIDTH, BATCH = range(1000, 1200), 96, 128
+SEEDS, WIDTH, BATCH = range(1000, 1200), 96, 64
 
 
 @cache
@@ -41,22 +41,25 @@ class ForkTraining:
         self.schedule, self.seed = NoiseSchedule(RECIPE.num_train_timesteps), seed
         horizon, dim = chunks.shape[1:]
         self.network = MLPDenoiser(horizon, dim, cond.shape[1], WIDTH, prediction_type=prediction_type, seed=seed)
+        self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=1e-3, fused=True)
 
-    def batches(self, steps: int) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
+    def batches(self, steps: int) -> Iterator[tuple[Callable[[Tensor, Tensor], Tensor], Tensor, Tensor, Tensor]]:
         """What the loss takes, step by step.
 
         Args:
             steps: how many.
 
         Returns:
-            An iterator of x0 (B, 8, 2), noise like it, t (B,) and the condition (B, 4).
+            An iterator of the network, with what was seen in each row, as a function of x_t and t; x0 (B, 8, 2), noise
+            like it, and t (B,).
         """
         chunks, cond, *_ = _fork_rows()
         generator = torch.Generator().manual_seed(self.seed)
         for _ in range(steps):
             rows = torch.randint(len(chunks), (BATCH,), generator=generator)
             noise = torch.randn((BATCH, *chunks.shape[1:]), generator=generator)
-            yield chunks[rows], noise, torch.randint(len(self.schedule), (BATCH,), generator=generator), cond[rows]
+            t = torch.randint(len(self.schedule), (BATCH,), generator=generator)
+            yield partial(self.network, cond=cond[rows]), chunks[rows], noise, t
 
     def policy(self) -> DiffusionPolicy:
         """The network as a policy of the fork."""

@@ -233,6 +233,42 @@ class Mixture:
         """
         return self.expected(lambda x0, noise, xt: (x0 - self.denoised(xt, alpha_bar)) ** 2, alpha_bar)
 
+    def way_back(self, schedule: NoiseSchedule, xt: Tensor, t: int) -> tuple[Tensor, Tensor]:
+        """The Gaussian that a model takes for q(x_{t-1} | x_t): the posterior, with E[x_0 | x_t] in the place of x_0.
+
+        Args:
+            schedule: the noise.
+            xt: any shape.
+            t: a whole time, 0 to T-1; from 0 the step goes to clean, with the variance of what is left to guess.
+
+        Returns:
+            mean, like xt, and variance, a single number.
+
+        Source:
+            Ho et al. 2020 (arXiv 2006.11239), section 3.2.
+        """
+        guess = self.denoised(xt, schedule.alpha_bar(t))
+        return schedule.posterior(xt, guess, t, t - 1) if t else (guess, self.least_error(schedule.alpha_bar(0)))
+
+    def bound(self, schedule: NoiseSchedule) -> tuple[Tensor, Tensor, Tensor]:
+        """The variational bound on −E log p(x_0) of `way_back`, in terms, each in closed form.
+
+        Args:
+            schedule: the noise.
+
+        Returns:
+            L_T, how far the end is from N(0, 1); the sum of the L_{t-1}; and L_0, of the step to clean. In nats.
+
+        Source:
+            Ho et al. 2020 (arXiv 2006.11239), eq. 5; Kingma et al. 2021 (arXiv 2107.00630), eq. 13.
+        """
+        last, snr = schedule.alphas_cumprod[-1], schedule.snr
+        errors = torch.stack([self.least_error(level) for level in schedule.alphas_cumprod])
+        squared = integral(GRID**2 * self.density(GRID))
+        at_end = (last * squared - last - (1 - last).log()) / 2
+        between = ((snr[:-1] - snr[1:]) * errors[1:]).sum() / 2
+        return at_end, between, (2 * math.pi * math.e * errors[0]).log() / 2
+
     def entropy(self) -> Tensor:
         """−E log p(x_0), by summing over a grid.
 
