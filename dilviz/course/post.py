@@ -153,7 +153,8 @@ def train_diffusion_model(
     Returns:
         A network that estimates x_0.
     """
-    schedule, draws = NoiseSchedule(timesteps), torch.Generator().manual_seed(seed)
+    schedule = NoiseSchedule(timesteps)
+    draws = torch.Generator().manual_seed(seed)
     model = MLPDenoiser(1, 2, width=128, seed=seed)
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
     for _ in range(STEPS):
@@ -179,7 +180,8 @@ def sample_from_model(model: MLPDenoiser, noise: Tensor, timesteps: int, previou
     Returns:
         The samples, like noise.
     """
-    schedule, draws = NoiseSchedule(timesteps), torch.Generator().manual_seed(1)
+    schedule = NoiseSchedule(timesteps)
+    draws = torch.Generator().manual_seed(1)
     xt = noise
     for t in range(timesteps - 1, -1, -1):
         x0 = model(xt, torch.full((len(xt),), t))
@@ -222,15 +224,36 @@ def tell(name: str, samples: Tensor) -> dict[str, float]:
     return found
 
 
+def rows(written: MLPDenoiser, mended: MLPDenoiser) -> list[tuple[str, MLPDenoiser, Previous]]:
+    """The mends, one after the other.
+
+    Args:
+        written: trained as the post has it.
+        mended: trained on x_t under the label t.
+
+    Returns:
+        A name, the network and what the sampler takes for x_{t-1}, for each row of the table.
+    """
+    return [
+        ("as written", written, the_estimate),
+        ("mend 1", mended, the_estimate),
+        ("mends 1, 2", mended, posterior_mean),
+        ("mends 1, 3", mended, estimate_and_noise),
+        ("mends 2, 3", written, posterior_draw),
+        ("mends 1, 2, 3", mended, posterior_draw),
+    ]
+
+
 def source(*functions: Callable) -> None:
-    """Print functions as they stand here, without their docstrings.
+    """Print functions as they stand here, without docstrings and type hints.
 
     Args:
         functions: of this file.
     """
     for function in functions:
-        lines = textwrap.dedent(inspect.getsource(function)).splitlines()
-        definition = ast.parse("\n".join(lines)).body[0]
+        definition = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
         assert isinstance(definition, ast.FunctionDef)
-        docstring = definition.body[0]
-        print("\n".join([*lines[: docstring.lineno - 1], *lines[docstring.end_lineno :]]), end="\n\n")
+        for argument in definition.args.args:
+            argument.annotation = None
+        definition.returns, definition.body = None, definition.body[1:]
+        print(ast.unparse(definition), end="\n\n")

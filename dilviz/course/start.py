@@ -15,7 +15,7 @@ from dilviz.course.checkup import DoctorPanel
 from dilviz.diffusion import resolve_device
 from dilviz.errors import InputError
 
-LESSONS = {"00": "lesson_00", "01": "lesson_01", "02": "lesson_02", "03": "lesson_03", "10": "lesson_10"}
+LESSONS = {"00": "lesson_00", "01": "lesson_01", "02": "lesson_02", "03": "lesson_03", "04": "lesson_04", "10": "lesson_10"}
 
 # A still stands where no widget can show; where this one shows, the live picture follows.
 # Lines of text break between words, not within.

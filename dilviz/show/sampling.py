@@ -17,6 +17,8 @@ from dilviz.diffusion import SAMPLERS, ExactDenoiser, NoiseSchedule, draw_noise
 from dilviz.errors import InputError
 from dilviz.show import theme
 from dilviz.show.base import Bug, Explorer, State, rounded
+from dilviz.show.live import LiveDenoising
+from dilviz.show.stills import Moment
 
 T, SAMPLES, SEEDS = 50, 420, 20
 VIEW = (-1.3, 1.3)
@@ -166,3 +168,6 @@ class SamplingExplorer(Explorer):
         # The mystery is worked out while no suspect is planted; `compute` finds it again.
         self._strange(**{name: value for name, value in state.items() if name != "bug"})
         return super()._compute(state)
+
+
+STILLS = {"04_denoising": lambda: Moment(LiveDenoising(particles=100), 2500)}
