@@ -25,9 +25,13 @@ EXPLORERS = {
     "ScheduleExplorer": ("dilviz.show.schedules", "ScheduleExplorer()"),
     "WalksExplorer": ("dilviz.course.lesson_00", "mystery_explorer()"),
     "LossExplorer": ("dilviz.show.loss", "LossExplorer()"),
+    "TaughtExplorer": ("dilviz.course.lesson_02", "mystery_explorer()"),
     "TrainingExplorer": ("dilviz.show.training", "TrainingExplorer()"),
     "EmbeddingExplorer": ("dilviz.show.embedding", "EmbeddingExplorer()"),
-    "TaughtExplorer": ("dilviz.show.taught", "TaughtExplorer()"),
+    "FitLadder": ("dilviz.show.ladder", "FitLadder()"),
+    "PredictionTypeExplorer": ("dilviz.show.prediction", "PredictionTypeExplorer()"),
+    "SolverExplorer": ("dilviz.show.solvers", "SolverExplorer()"),
+    "SamplingExplorer": ("dilviz.course.lesson_04", "mystery_explorer()"),
 }
 
 # In the page, from now on: the explorer of a cell, its picture, and what its first slider (or choice) is moved by.

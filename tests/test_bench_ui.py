@@ -1,34 +1,50 @@
 """What `dilviz bench ui` measures: every explorer of the course, by bars that can be missed. No time is asserted."""
 
 import importlib
+import pkgutil
 import re
 
 import pytest
 
-from dilviz import bench_ui
+from dilviz import bench_ui, course, show
 from dilviz.bench_ui import EXPLORERS, cell_of, frames_row, redraw_row
 from dilviz.show.base import Explorer
 from dilviz.show.embed import DEMOS, make_demo, page
 from tests.lessons import LESSONS, read, text_of
 
-SHOWN = re.compile(r"^(?!Landing)(\w+Explorer)\(", re.MULTILINE)  # landings are a demo, the player's
+LINE = re.compile(r"^(\w+)\(", re.MULTILINE)  # how an explorer's text output begins
+
+
+def kinds(explorer=Explorer):
+    """The names of all explorers that the package has."""
+    found = {kind.__name__ for kind in explorer.__subclasses__() if kind.__module__.startswith("dilviz.")}
+    return found.union(*map(kinds, explorer.__subclasses__()))
+
+
+def shown(texts):
+    """The explorers that are shown. (Landings are a live demo, the player.)"""
+    for part in (show, course):
+        for module in pkgutil.iter_modules(part.__path__, f"{part.__name__}."):
+            importlib.import_module(module.name)
+    return {name for text in texts for name in LINE.findall(text)} & kinds()
 
 
 def lacking(texts):
     """The explorers shown that the table lacks."""
-    return {name for text in texts for name in SHOWN.findall(text)} - EXPLORERS.keys()
+    return shown(texts) - EXPLORERS.keys()
 
 
 def test_every_explorer_that_a_lesson_shows_is_in_the_table():
     texts = [text_of(cell) for path in LESSONS for cell in read(path).cells if cell.cell_type == "code"]
-    assert any(map(SHOWN.search, texts))
+    assert shown(texts) >= {"VarianceExplorer", "ScheduleExplorer", "WalksExplorer"}
     assert lacking(texts) == set()
 
 
-def test_one_that_the_table_lacks_is_found():
-    assert lacking(["x\nNewExplorer(t=3): a picture", "VarianceExplorer(t=1)", "LandingExplorer(seed=0)"]) == {
-        "NewExplorer"
-    }
+def test_one_that_the_table_lacks_is_found(monkeypatch):
+    texts = ["x\nVarianceExplorer(t=1): a picture", "ScheduleExplorer(T=1)", "LandingExplorer(seed=0)", "print(3)"]
+    assert lacking(texts) == set()
+    monkeypatch.delitem(EXPLORERS, "VarianceExplorer")
+    assert lacking(texts) == {"VarianceExplorer"}
 
 
 @pytest.mark.parametrize("name", EXPLORERS)
@@ -37,7 +53,7 @@ def test_an_entry_makes_its_explorer(name):
     names = vars(importlib.import_module(module))
     made = eval(expression, dict(names))
     assert isinstance(made, Explorer) and type(made).__name__ == name
-    assert SHOWN.match(repr(made))[1] == name
+    assert LINE.match(repr(made))[1] == name
     assert cell_of(module, expression).splitlines()[-1] == expression
     compile(cell_of(module, expression), "cell", "exec")
 
