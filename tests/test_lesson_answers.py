@@ -25,6 +25,12 @@ TARGET_02 = """v = schedule.velocity(x0, noise, t)
 TRANSFER_02 = "def my_denoiser(xt, alpha_bar, points, weights):\n    "
 FAR_02 = "d = ((xt[:, None] - alpha_bar**0.5 * points) ** 2).sum(-1)\n    "
 
+EPS_04 = "eps = (xt - alpha_bar_t.sqrt() * x0) / (1 - alpha_bar_t).sqrt()\n    "
+COMPLETE_04 = "def ddim_step(xt, x0, alpha_bar_t, alpha_bar_s):\n    "
+TRANSFER_04 = "def my_timesteps(schedule, n):\n    "
+ENDS_04 = "a, b = float(schedule.log_snr(len(schedule) - 1)), float(schedule.log_snr(0))\n    "
+PAD_04 = "import numpy as np\nfrom dilviz.course.lesson_04 import KNOWN, ways_from\npad = ends_pad()\n"
+
 PAD_10 = "from dilviz.course.lesson_10 import SharePad\npad = share_pad()\n"
 POSED_10 = PAD_10 + "pad.pose(SharePad.questions[{}]); pad.strokes = {}"
 COMPLETE_10 = "def address(state):\n    "
@@ -265,6 +271,102 @@ WRONG = {
         (TRANSFER_02 + "return xt", "fresh inputs come out wrong"),
         (TRANSFER_02 + "return points", "the shape is"),
         ("my_denoiser = 4", "asks for a function"),
+    ],
+    "04.predict": [
+        (
+            PAD_04 + "gaps = np.linalg.norm(pad.starts[:, None] - KNOWN.means, axis=-1); "
+            "pad.points = KNOWN.means[gaps.argmin(1)]",
+            "nearest its start",
+        ),
+        ("", "the truth is on the pad"),
+        (PAD_04 + "pad.points = pad.starts", "where they start"),
+        (PAD_04 + "pad.points = [KNOWN.weights @ KNOWN.means] * 4", "no data lies there"),
+        (PAD_04 + "pad.points = [KNOWN.means[0]] * 4", "the heaviest heap"),
+        (PAD_04 + "pad.points = [[2, 2], [2, -2], [-2, 2], [-2, -2]]", "is close enough"),
+        (PAD_04 + "pad.points = -ways_from(pad.starts)[-1]", "is close enough"),
+        # The truth that has just been shown, on a new pad.
+        (
+            PAD_04 + "shown = pad.starts; pad.points = shown; check('04.predict', pad); "
+            "pad = ends_pad(); pad.points = ways_from(shown)[-1]",
+            "ress Clear",
+        ),
+        ("pad.points = []", "0 are on the pad"),
+        ("pad = 'left'", "reads the pad, but got str"),
+    ],
+    "04.complete": [
+        (COMPLETE_04 + "pass", "returns nothing"),
+        (COMPLETE_04 + "return x0", "you return the estimate of x_0 itself"),
+        (COMPLETE_04 + "return xt", "that is x_t again"),
+        (COMPLETE_04 + EPS_04 + "return alpha_bar_t.sqrt() * x0 + (1 - alpha_bar_t).sqrt() * eps", "that is x_t again"),
+        (
+            COMPLETE_04 + "eps = (xt - alpha_bar_s.sqrt() * x0) / (1 - alpha_bar_s).sqrt()\n"
+            "    return alpha_bar_t.sqrt() * x0 + (1 - alpha_bar_t).sqrt() * eps",
+            "s and t are swapped",
+        ),
+        (COMPLETE_04 + EPS_04 + "return alpha_bar_s * x0 + (1 - alpha_bar_s).sqrt() * eps", "its factor is √ᾱ_s"),
+        (COMPLETE_04 + EPS_04 + "return alpha_bar_s.sqrt() * x0 + (1 - alpha_bar_s) * eps", "its factor is √(1−ᾱ_s)"),
+        (COMPLETE_04 + EPS_04 + "return alpha_bar_s * x0 + (1 - alpha_bar_s) * eps", "both roots are forgotten"),
+        (
+            COMPLETE_04 + "eps = (xt - alpha_bar_t * x0) / (1 - alpha_bar_t).sqrt()\n"
+            "    return alpha_bar_s.sqrt() * x0 + (1 - alpha_bar_s).sqrt() * eps",
+            "take √ᾱ_t x0 from xt",
+        ),
+        (
+            COMPLETE_04 + "eps = (xt - alpha_bar_t.sqrt() * x0) / (1 - alpha_bar_t)\n"
+            "    return alpha_bar_s.sqrt() * x0 + (1 - alpha_bar_s).sqrt() * eps",
+            "divide by √(1−ᾱ_t)",
+        ),
+        (COMPLETE_04 + "return alpha_bar_s.sqrt() * x0 + xt - alpha_bar_t.sqrt() * x0", "keeps the size it had"),
+        (COMPLETE_04 + "return alpha_bar_s.sqrt() * x0 + (1 - alpha_bar_s).sqrt() * xt", "x_t holds data, too"),
+        (
+            COMPLETE_04 + "return alpha_bar_s.sqrt() * x0 + (1 - alpha_bar_s).sqrt() * torch.randn_like(xt)",
+            "called twice",
+        ),
+        (
+            COMPLETE_04 + "a = alpha_bar_t / alpha_bar_s\n    return (alpha_bar_s.sqrt() * (1 - a) * x0"
+            " + a.sqrt() * (1 - alpha_bar_s) * xt) / (1 - alpha_bar_t)",
+            "the mean of DDPM's posterior",
+        ),
+        (COMPLETE_04 + "return alpha_bar_s.sqrt() * x0", "the noise is lost"),
+        (COMPLETE_04 + "return (xt + x0) / 2", "fresh inputs come out wrong"),
+        (
+            COMPLETE_04 + EPS_04 + "return alpha_bar_s.sqrt() * x0 + (1 - alphabar).sqrt() * eps",
+            "NameError at your line",
+        ),
+        (COMPLETE_04 + "return xt[0]", "the shape is"),
+        ("ddim_step = 4", "asks for a function"),
+    ],
+    "04.debug": [
+        ("answer = 'doubled variance'", "Look at 1 and at 10 steps"),
+        ("answer = 'clip_too_tight'", "the mystery's DDIM is well"),
+        ("answer = 'linear_schedule_too_short'", "the mystery's DDIM is well"),
+        ("answer = 'wrong_sign'", "the mystery's DDIM is well"),
+        ("answer = 'noise'", "not among the suspects"),
+        ("answer = None", "write the suspect's name"),
+    ],
+    "04.transfer": [
+        (TRANSFER_04 + "pass", "returns nothing"),
+        (TRANSFER_04 + "return torch.linspace(len(schedule) - 1, 0, n)", "evenly spaced in t"),
+        (TRANSFER_04 + ENDS_04 + "return schedule.timestep_at(torch.linspace(b, a, n))", "your times rise"),
+        (TRANSFER_04 + ENDS_04 + "return schedule.timestep_at(torch.linspace(a, b, n).double()).round()", "rounded"),
+        (
+            TRANSFER_04 + ENDS_04 + "return schedule.timestep_at(torch.linspace(a, b, n).double()).long()",
+            "cut to whole",
+        ),
+        (TRANSFER_04 + ENDS_04 + "return torch.linspace(a, b, n)", "these are values of log-SNR"),
+        (
+            TRANSFER_04 + ENDS_04 + "return schedule.timestep_at(torch.linspace(a, b, n + 1).double()[:-1])",
+            "the last time is missing",
+        ),
+        (
+            TRANSFER_04 + "snr = schedule.snr\n    a, b = float(snr[-1]), float(snr[0])\n"
+            "    return schedule.timestep_at(torch.linspace(a, b, n).double().log())",
+            "fresh inputs come out wrong",  # between two times log-SNR is linear, SNR is not
+        ),
+        (TRANSFER_04 + "return torch.arange(n)", "fresh inputs come out wrong"),
+        (TRANSFER_04 + "return list(range(n + 3))", "the shape is"),
+        (TRANSFER_04 + "return schedule.timestep_at(torch.full((n,), torch.nan))", "no finite number"),
+        ("my_timesteps = [99, 50, 0]", "asks for a function"),
     ],
     "10.predict": [
         # It falls where the training ends; it does not care; the slope is everywhere.
