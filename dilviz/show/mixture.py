@@ -33,7 +33,7 @@ def log_normal(x: Tensor, mean: Tensor | float, variance: Tensor | float) -> Ten
         variance: like x, or a single number, above 0.
 
     Returns:
-        Like x.
+        The values, like x.
     """
     variance = torch.as_tensor(variance, dtype=x.dtype)
     return -0.5 * ((x - mean) ** 2 / variance + (2 * math.pi * variance).log())
@@ -48,7 +48,7 @@ def normal(x: Tensor, mean: Tensor | float, variance: Tensor | float) -> Tensor:
         variance: like x, or a single number, above 0.
 
     Returns:
-        Like x.
+        The values, like x.
     """
     return log_normal(x, mean, variance).exp()
 
@@ -138,7 +138,7 @@ class Mixture:
             alpha_bar: the level of noise, in (0, 1], a single number.
 
         Returns:
-            Like x.
+            The values, like x.
         """
         return self._parts(x, alpha_bar)[0].exp().sum(-1)
 
@@ -150,7 +150,7 @@ class Mixture:
             alpha_bar: the level of noise, in (0, 1], a single number.
 
         Returns:
-            Like x.
+            The values, like x.
         """
         log_density, pull, _ = self._parts(x, alpha_bar)
         return (log_density.softmax(-1) * pull).sum(-1)
@@ -163,7 +163,7 @@ class Mixture:
             alpha_bar: the level of noise, in (0, 1], a single number.
 
         Returns:
-            Like xt.
+            The values, like xt.
 
         Source:
             Bayes' rule for each component; Karras et al. 2022 (arXiv 2206.00364), appendix B.3.
@@ -182,7 +182,7 @@ class Mixture:
             alpha_bar: the level of noise, in (0, 1), a single number.
 
         Returns:
-            Like x0.
+            The values, like x0.
         """
         seen = torch.as_tensor(xt, dtype=torch.float64)
         level = torch.as_tensor(alpha_bar, dtype=torch.float64)
@@ -200,7 +200,7 @@ class Mixture:
             alpha_bar_t: at the later time, lower, a single number.
 
         Returns:
-            Like xs.
+            The values, like xs.
         """
         seen = torch.as_tensor(xt, dtype=torch.float64)
         alpha = torch.as_tensor(alpha_bar_t, dtype=torch.float64) / alpha_bar_s
