@@ -23,6 +23,7 @@ from dilviz.show.base import Explorer, rounded
 from dilviz.show.ladder_timing import FLOOR, RUNGS, machine_name, time_rungs
 
 NEEDS_CUDA = "needs CUDA; not measured here"
+CODE = "white-space: pre; overflow: auto; max-height: 24em; font-size: 12px; line-height: 1.4; margin: 4px 0"
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,8 @@ def code(rung: str) -> str:
     if rung not in RUNGS:
         raise InputError(f"rung {rung!r} is unknown; take one of {', '.join(RUNGS)}.")
     kind = RUNGS[rung]
+    if kind is rungs.Textbook:
+        return "\n".join(_source(getattr(kind, name)) for name in ("step", "_batch", "_update", "_average", "_log"))
     if kind is rungs.Fit:
         return "\n".join(_source(part) for part in (fit_loop.Loop.one_step, fit_loop.Loop._clip))
     if kind is rungs.MixedPrecision:
@@ -92,7 +95,7 @@ def ladder_data(rung: str, now: dict[str, float] | None = None) -> LadderData:
 
 
 def ladder_figure(data: LadderData) -> go.Figure:
-    """A bar a rung, the textbook's at the top; below each stored bar the one of this machine.
+    """A rung a row, the textbook's at the top: its name, the stored bar, and below it the bar of this machine.
 
     Args:
         data: what to draw.
@@ -100,29 +103,30 @@ def ladder_figure(data: LadderData) -> go.Figure:
     Returns:
         The figure.
     """
-    names = list(RUNGS)
-    seen = [1.0 if name == data.rung else 0.45 for name in names]
-    most = 1.25 * np.nanmax([*data.stored.values(), *data.now.values()])
+    # Room for a slower machine, so that the axis stands still when it is timed.
+    most = max(1.6 * np.nanmax([*data.stored.values()]), 1.35 * max(data.now.values(), default=0))
     traces = [
-        *(_bars(data.stored, "data", -0.38, seen, "stored"), _bars(data.now, "diffusion", 0.02, seen, "this machine")),
+        _bars(data.stored, "data", -0.18, data.rung, "stored"),
+        _bars(data.now, "diffusion", 0.1, data.rung, "here"),
         _unmeasured(data),
-        _floor(data.stored, "data", 0.0),
-        _floor(data.now, "diffusion", 0.4),
+        _names(data.rung),
+        _floor(data.stored, "data"),
+        _floor(data.now, "diffusion"),
     ]
-    layout = theme.layout(x=(0, most), y=(len(names) - 0.4, -1.1), height=470, margin_l=185)
+    layout = theme.layout(x=(0, most), y=(len(RUNGS) - 0.4, -1.2), height=600, margin_l=12)
     layout.xaxis.update(title="microseconds a step")
-    words = [f"<b>{name}</b>" if name == data.rung else name for name in names]
-    layout.yaxis.update(tickvals=list(range(len(names))), ticktext=words, showgrid=False)
-    layout.meta = {"narrow": {"margin.l": 165}}
+    layout.yaxis.update(showticklabels=False, showgrid=False)
     return go.Figure(traces, layout)
 
 
-def _bars(figures: dict[str, float], role: str, offset: float, seen: list[float], label: str) -> go.Bar:
+def _bars(figures: dict[str, float], role: str, offset: float, chosen: str, label: str) -> go.Bar:
     values = [figures.get(name, np.nan) for name in RUNGS]
+    words = ["" if np.isnan(us) else f"{us:,.0f}" for us in values]
+    words[0] += f" {label}" * bool(words[0])
     return go.Bar(
-        y=list(range(len(RUNGS))), x=values, orientation="h", width=0.36, offset=offset, name=label,
-        marker={"color": theme.ROLES[role].color, "opacity": seen}, textposition="outside", cliponaxis=False,
-        text=["" if np.isnan(us) else f"{label}: {us:,.0f}" for us in values],
+        y=np.arange(len(RUNGS)), x=np.array(values), orientation="h", width=0.26, offset=offset, name=label,
+        marker={"color": theme.ROLES[role].color, "opacity": [1.0 if name == chosen else 0.5 for name in RUNGS]},
+        textposition="outside", cliponaxis=False, text=words,
     )  # fmt: skip
 
 
@@ -132,12 +136,18 @@ def _unmeasured(data: LadderData) -> go.Scatter:
     return go.Scatter(x=[0.0] * len(none), y=none, text=words, mode="text", textposition="middle right")
 
 
-def _floor(figures: dict[str, float], role: str, lower: float) -> go.Scatter:
-    """A line across all bars, its name above the first one."""
-    at, words = figures.get(FLOOR, np.nan), f" {FLOOR}"
-    ends = [len(RUNGS) - 0.5, -0.75]
-    label = words if role == "data" else ""
-    return theme.line(role, [at, at], ends, label, line_dash="dot", line_width=1.5 + lower)
+def _names(chosen: str) -> go.Scatter:
+    words = [f" <b>{name}</b>" if name == chosen else f" {name}" for name in RUNGS]
+    x, y = np.zeros(len(RUNGS)), np.arange(len(RUNGS)) - 0.36
+    return go.Scatter(x=x, y=y, text=words, mode="text", textposition="middle right", cliponaxis=False)
+
+
+def _floor(figures: dict[str, float], role: str) -> go.Scatter:
+    """A line across all bars; the stored one has its name above the first rung."""
+    at = figures.get(FLOOR, np.nan)
+    label = f" {FLOOR}" if role == "data" else ""
+    ends = [len(RUNGS) - 2.5, -0.85]
+    return theme.line(role, np.array([at, at]), ends, label, line_dash="dot", line_width=1.5)
 
 
 def describe_ladder(data: LadderData) -> str:
@@ -232,7 +242,7 @@ class FitLadder(Explorer):
 
     def _show_code(self) -> None:
         lines = html.escape(code(self.rung.value))
-        self.source.value = f'<pre class="dilviz-code">{lines}</pre>'
+        self.source.value = f'<pre style="{CODE}">{lines}</pre>'
 
 
 STILLS = {"03_ladder": lambda: ladder_figure(ladder_data("6 fit, as it stands"))}

@@ -16,7 +16,7 @@ from dilviz.errors import InputError
 from dilviz.imitation import DiffusionPolicy, Episodes, Windows, rollout
 from dilviz.show import theme
 from dilviz.show.base import Explorer, rounded
-from dilviz.show.fork import SCENE, VIEW_X, VIEW_Y
+from dilviz.show.fork import SCENE
 from dilviz.show.schedules import apart
 from dilviz.tasks import FIRST, TASKS, shipped
 
@@ -25,7 +25,7 @@ POLICIES = {"sample": "diffusion", "v_prediction": "diffusion-v", "epsilon": "di
 DASHES = dict(zip(POLICIES, ("solid", "dash", "dot"), strict=True))
 WALKERS, SEEDS = 48, 100
 HELD_OUT = range(FIRST + 1_000_000, FIRST + 1_000_040)  # seeds of demonstrations that nobody was trained on
-WAY_MOST, WAY_LEAST = 100.0, 0.03  # what the axis of errors holds
+ERRORS = (0.03, 3.0)  # what the axis holds: the unclipped estimate from epsilon leaves it near pure noise
 
 
 @cache
@@ -149,7 +149,7 @@ def prediction_figure(data: PredictionData) -> go.Figure:
         theme.paths("diffusion", map(walks.path, range(len(walks))), opacity=0.55, line_width=1.5),
         theme.points("cloning", lost[:, 0], lost[:, 1], "failed", size=9).update(marker_symbol="x"),
         *(_curve(kind, errors, kind == data.predicts).update(right) for kind, errors in data.errors.items()),
-        theme.points("diffusion", data.asked, curve[data.asked], size=8, **right),
+        theme.points("diffusion", data.asked, curve[data.asked], size=8, **right).update(cliponaxis=True),
         _names(data.errors).update(right),
     ]
     return go.Figure(traces, _layout(len(curve)))
@@ -158,12 +158,14 @@ def prediction_figure(data: PredictionData) -> go.Figure:
 def _curve(kind: str, errors: np.ndarray, chosen: bool) -> go.Scatter:
     width = 3.5 if chosen else 1.5
     times = np.arange(len(errors))
-    return theme.line("diffusion" if chosen else "data", times, errors, line_dash=DASHES[kind], line_width=width)
+    role = "diffusion" if chosen else "data"
+    return theme.line(role, times, errors, line_dash=DASHES[kind], line_width=width, cliponaxis=True)
 
 
 def _names(errors: dict[str, np.ndarray]) -> go.Scatter:
     """The lines' names before their noisy ends, none on top of another."""
-    heights = apart(np.log10([values[-1] for values in errors.values()]), gap=0.19)
+    ends = np.array([values[-1] for values in errors.values()])
+    heights = apart(np.log10(ends.clip(max=0.8 * ERRORS[1])), gap=0.11)
     beside = np.full(len(errors), len(next(iter(errors.values()))) + 0.3)
     return go.Scatter(
         x=beside, y=10**heights, text=list(errors), mode="text", textposition="middle left", cliponaxis=False
@@ -171,7 +173,7 @@ def _names(errors: dict[str, np.ndarray]) -> go.Scatter:
 
 
 def _layout(T: int) -> go.Layout:
-    layout = theme.layout(x=VIEW_X, y=VIEW_Y, equal=True, height=430, shapes=SCENE, margin_l=8)
+    layout = theme.layout(x=(0, 1), y=(0, 1), equal=True, height=430, shapes=SCENE, margin_l=8)
     layout.xaxis.update(domain=[0, 0.43], showticklabels=False, showgrid=False)
     layout.yaxis.update(showticklabels=False, showgrid=False)
     free = {"zeroline": False, "fixedrange": True, "gridcolor": theme.GRID}
@@ -182,11 +184,11 @@ def _layout(T: int) -> go.Layout:
         "title": "t, from noise to clean",
     }
     layout.xaxis2.update(tickvals=[0, 10, 20, 30, 40, T - 1])
-    layout.yaxis2 = free | {"anchor": "x2", "type": "log", "range": np.log10([WAY_LEAST, WAY_MOST]).tolist()}
+    layout.yaxis2 = free | {"anchor": "x2", "type": "log", "range": np.log10(ERRORS).tolist()}
     layout.yaxis2.update(title="error of the estimate of x₀", dtick=1, side="right")
     layout.margin.r = 70
-    stacked = {"xaxis.domain": [0, 1], "yaxis.domain": [0.46, 1], "xaxis2.domain": [0, 1], "yaxis2.domain": [0, 0.38]}
-    layout.meta = {"narrow": stacked | {"height": 760}}
+    stacked = {"xaxis.domain": [0, 1], "yaxis.domain": [0.5, 1], "xaxis2.domain": [0, 1], "yaxis2.domain": [0, 0.44]}
+    layout.meta = {"narrow": stacked | {"height": 640, "xaxis2.range": [T + 26, -1]}}
     return layout
 
 
