@@ -276,7 +276,7 @@ WRONG = {
         (
             PAD_04 + "gaps = np.linalg.norm(pad.starts[:, None] - KNOWN.means, axis=-1); "
             "pad.points = KNOWN.means[gaps.argmin(1)]",
-            "nearest its start",
+            "nearest to its start",
         ),
         ("", "the truth is on the pad"),
         (PAD_04 + "pad.points = pad.starts", "where they start"),
@@ -508,6 +508,26 @@ UNUSUAL = {
         + TRANSFER_02
         + "s = NoiseSchedule.from_alphas_cumprod([alpha_bar])\n"
         "    exact = ExactDenoiser(s, points[:, None], weights)\n    return exact(xt[:, None], torch.tensor(0))[:, 0]",
+    ],
+    "04.predict": [
+        PAD_04 + "pad.points = ways_from(pad.starts)[-1][::-1]",  # in any order
+        PAD_04 + "e = ways_from(pad.starts)[-1]; "
+        "pad.points = KNOWN.means[np.linalg.norm(e[:, None] - KNOWN.means, axis=-1).argmin(1)]",
+    ],
+    "04.complete": [
+        COMPLETE_04 + "b = ((1 - alpha_bar_s) / (1 - alpha_bar_t)) ** 0.5\n"
+        "    return b * xt + (alpha_bar_s**0.5 - b * alpha_bar_t**0.5) * x0",
+        "from dilviz.diffusion.samplers import ddim_update\n"
+        + COMPLETE_04
+        + "u = ddim_update(alpha_bar_t, alpha_bar_s)\n    return u.xt * xt + u.x0 * x0",
+    ],
+    "04.debug": ["answer = ' Noise at last step '"],
+    "04.transfer": [
+        TRANSFER_04 + ENDS_04 + "k = torch.arange(n).double()\n"
+        "    return schedule.timestep_at(a + k * (b - a) / (n - 1)).tolist()",
+        "import numpy as np\n" + TRANSFER_04 + "known = schedule.log_snr(torch.arange(len(schedule))).numpy()[::-1]\n"
+        "    times = np.arange(len(schedule))[::-1]\n"
+        "    return np.interp(np.linspace(known[0], known[-1], n), known, times)",
     ],
     "10.predict": [
         POSED_10.format(1, "[[[0, 1], [70, 0.9], [80, 0], [180, 0]]]"),
