@@ -3,7 +3,18 @@
 from dilviz.course.agreement import agree, sides
 from dilviz.course.check import check, is_solved
 from dilviz.course.results import card, table
-from dilviz.course.start import show_progress, start
+from dilviz.course.start import show_progress, start, start_appendix
 from dilviz.show.base import rounded
 
-__all__ = ["agree", "card", "check", "is_solved", "rounded", "show_progress", "sides", "start", "table"]
+__all__ = [
+    "agree",
+    "card",
+    "check",
+    "is_solved",
+    "rounded",
+    "show_progress",
+    "sides",
+    "start",
+    "start_appendix",
+    "table",
+]

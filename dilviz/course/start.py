@@ -15,7 +15,14 @@ from dilviz.course.checkup import DoctorPanel
 from dilviz.diffusion import resolve_device
 from dilviz.errors import InputError
 
-LESSONS = {"00": "lesson_00", "01": "lesson_01", "02": "lesson_02", "03": "lesson_03", "04": "lesson_04", "10": "lesson_10"}
+LESSONS = {
+    "00": "lesson_00",
+    "01": "lesson_01",
+    "02": "lesson_02",
+    "03": "lesson_03",
+    "04": "lesson_04",
+    "10": "lesson_10",
+}
 
 # A still stands where no widget can show; where this one shows, the live picture follows.
 # Lines of text break between words, not within.
@@ -70,6 +77,23 @@ def start(lesson: str) -> None:
     display(Progress(lesson, f"<br>torch {torch.__version__} on {resolve_device()}, one thread{STYLE}"))
     if lesson == min(LESSONS):
         display(DoctorPanel())
+
+
+class Settings(ipywidgets.HTML):
+    """How the machine is used: the head of a page beside the lessons."""
+
+    def __init__(self) -> None:
+        super().__init__(f"torch {torch.__version__} on {resolve_device()}, one thread{STYLE}")
+        self.add_class("dilviz")
+
+    def __repr__(self) -> str:
+        return "One thread"  # the rest is the machine's
+
+
+def start_appendix() -> None:
+    """Begin a page beside the lessons: one thread, no exercises."""
+    torch.set_num_threads(1)
+    display(Settings())
 
 
 def show_progress(lesson: str) -> Progress:
