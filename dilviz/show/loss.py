@@ -174,7 +174,7 @@ def _weighing(data: LossData) -> list[go.Scatter]:
     marks = theme.points("diffusion", [data.t] * len(at), at, size=9)
     now = theme.line("data", [data.t] * 2, [1e-4, 2e3], line_width=1, line_dash="solid")
     end = len(t) - 1
-    names = _words([0.62 * end, 0.04 * end, 0.8 * end], [4.5, 0.4, 0.012], ["v", "x₀", "ε"], "middle center")
+    names = _words([0.9 * end, 0.04 * end, 0.8 * end], [3.5, 0.4, 0.012], ["v", "x₀", "ε"], "middle center")
     return [_on(trace, "4") for trace in (now, *lines, marks, names)]
 
 
