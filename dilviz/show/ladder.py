@@ -104,7 +104,7 @@ def ladder_figure(data: LadderData) -> go.Figure:
         The figure.
     """
     # Room for a slower machine, so that the axis stands still when it is timed.
-    most = max(1.6 * np.nanmax([*data.stored.values()]), 1.35 * max(data.now.values(), default=0))
+    most = max(1.6 * np.nanmax([*data.stored.values()]), 1.3 * max(data.now.values(), default=0))
     traces = [
         _bars(data.stored, "data", -0.18, data.rung, "stored"),
         _bars(data.now, "diffusion", 0.1, data.rung, "here"),

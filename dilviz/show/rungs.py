@@ -21,7 +21,16 @@ from dilviz.diffusion.training import LOG_EVERY
 
 
 class Textbook:
-    """The loop as a tutorial writes it: a DataLoader, batches moved to the device, `loss.item()` at every step."""
+    """The loop as a tutorial writes it: a DataLoader, batches moved to the device, `loss.item()` at every step.
+
+    Args:
+        denoiser: predicts x_0; it is trained in place.
+        schedule: the noise.
+        data: (N, horizon, dim) clean data.
+        cond: (N, cond_dim).
+        recipe: with steps, batch_size, lr, warmup, ema_decay and seed, as in `fit`.
+        device: where it runs.
+    """
 
     def __init__(
         self,
@@ -190,7 +199,16 @@ class ForwardAndBackward(NoWaiting):
 
 
 class Fit:
-    """`fit` itself: the clip's division happens inside the fused step, the sum of losses stays where it is."""
+    """`fit` itself: the clip's division happens inside the fused step, the sum of losses stays where it is.
+
+    Args:
+        denoiser: predicts x_0; it is trained in place.
+        schedule: the noise.
+        data: (N, horizon, dim) clean data.
+        cond: (N, cond_dim).
+        recipe: with steps, batch_size, lr, warmup, ema_decay and seed, as in `fit`.
+        device: where it runs.
+    """
 
     autocast, captured = False, False
 
