@@ -224,11 +224,11 @@ def _show_embed(result: dict) -> str:
 
 
 def _show_bench(result: dict) -> str:
-    lines = [f"{'what':24} {'batch':>5} {'ratio':>8} {'diffusers':>9} {'bar':>6}"]
+    lines = [f"{'what':32} {'batch':>5} {'ratio':>8} {'diffusers':>9} {'bar':>6}"]
     for row in result["rows"]:
         cells = [row["ratio"] if row["ratio"] is not None else row["p50"], row["ratio_diffusers"], row["bar"]]
         texts = ["—" if cell is None else f"{cell:.3g}" for cell in cells]
         verdict = "ok" if row["ok"] else "missed"
         batch = "" if row["batch"] is None else row["batch"]
-        lines.append(f"{row['name']:24} {batch:>5} {texts[0]:>8} {texts[1]:>9} {texts[2]:>6}  {verdict}")
+        lines.append(f"{row['name']:32} {batch:>5} {texts[0]:>8} {texts[1]:>9} {texts[2]:>6}  {verdict}")
     return "\n".join(lines)
