@@ -27,6 +27,20 @@ FAR_02 = "d = ((xt[:, None] - alpha_bar**0.5 * points) ** 2).sum(-1)\n    "
 
 EPS_04 = "eps = (xt - alpha_bar_t.sqrt() * x0) / (1 - alpha_bar_t).sqrt()\n    "
 COMPLETE_04 = "def ddim_step(xt, x0, alpha_bar_t, alpha_bar_s):\n    "
+PAD_03 = "pad = floor_pad()\n"
+COMPLETE_03 = "def forward(self, xt, t, cond):\n    "
+TOLD_03 = COMPLETE_03 + "told = torch.cat([xt.flatten(1), time_embedding(t), cond], dim=1)\n    "
+TRANSFER_03 = "def generate(points, count):\n    "
+TRAINED_03 = (
+    TRANSFER_03
+    + """low, high = points.amin(0), points.amax(0)
+    x0 = 2 * (points - low) / (high - low) - 1
+    net, schedule = MLPDenoiser(1, 2, width=64), NoiseSchedule(50)
+    fit(net, schedule, x0[:, None], steps={}, lr=1e-2)
+    samples = ddim(net, schedule, torch.randn(count, 1, 2), 20)[:, 0]
+    """
+)
+
 TRANSFER_04 = "def my_timesteps(schedule, n):\n    "
 ENDS_04 = "a, b = float(schedule.log_snr(len(schedule) - 1)), float(schedule.log_snr(0))\n    "
 PAD_04 = "import numpy as np\nfrom dilviz.course.lesson_04 import KNOWN, ways_from\npad = ends_pad()\n"
@@ -272,6 +286,101 @@ WRONG = {
         (TRANSFER_02 + "return points", "the shape is"),
         ("my_denoiser = 4", "asks for a function"),
     ],
+    "03.predict": [
+        (PAD_03 + "pad.strokes = [[[0, 1], [49, 0]]]", "yours falls with t"),
+        ("", "the truth is on the pad"),
+        (PAD_03 + "pad.strokes = [[[0, 0], [49, 0]]]", "an error of 0 at every t"),
+        (PAD_03 + "pad.strokes = [[[0, 0.5], [49, 0.5]]]", "the same at every t"),
+        (PAD_03 + "pad.strokes = [[[0, 0], [49, 0.6]]]", "the best answer is the mean"),
+        (PAD_03 + "pad.strokes = [[[0, 0], [49, 1]]]", "0.1 is close enough"),
+        (PAD_03 + "pad.strokes = [[[0, 0], [40, 0.05], [49, 1]]]", "the largest difference is at t = "),
+        # The truth that has just been shown, on a new pad.
+        (
+            PAD_03 + "asked = pad.question; pad.strokes = [[[0, 1], [49, 0]]]; check('03.predict', pad); "
+            "pad = floor_pad(); assert pad.question != asked",
+            "0 are on the pad",
+        ),
+        (PAD_03 + "pad.strokes = [[[0, 0], [20, 0.6]]]", "from the left edge to the right one"),
+        ("pad.strokes = []", "0 are on the pad"),
+        ("pad = 0.5", "reads the pad, but got float"),
+    ],
+    "03.complete": [
+        (COMPLETE_03 + "pass", "returns nothing"),
+        (COMPLETE_03 + "return xt", "with other weights in self.layers the answer is the same"),
+        (COMPLETE_03 + "return torch.zeros_like(xt)", "with other weights in self.layers the answer is the same"),
+        (
+            COMPLETE_03 + "told = torch.cat([xt.flatten(1), 0 * time_embedding(t), cond], dim=1)\n    "
+            "return self.layers(told).view_as(xt)",
+            "stays the same when t changes",
+        ),
+        (
+            COMPLETE_03 + "told = torch.cat([xt.flatten(1), time_embedding(t), 0 * cond], dim=1)\n    "
+            "return self.layers(told).view_as(xt)",
+            "stays the same when cond[0, 0] changes",
+        ),
+        (
+            COMPLETE_03 + "told = torch.cat([0 * xt.flatten(1), time_embedding(t), cond], dim=1)\n    "
+            "return self.layers(told).view_as(xt)",
+            "stays the same when xt[0, 0, 0] changes",
+        ),
+        (
+            COMPLETE_03 + "x = xt.clone()\n    x[:, -1] = 0\n    "
+            "told = torch.cat([x.flatten(1), time_embedding(t), cond], dim=1)\n    "
+            "return self.layers(told).view_as(xt)",
+            "stays the same when xt[0, 6, 0] changes",
+        ),
+        (
+            COMPLETE_03 + "told = torch.cat([xt.flatten(1), time_embedding(t[:1].expand(len(t))), cond], dim=1)\n    "
+            "return self.layers(told).view_as(xt)",
+            "when t of row 0 changes, other rows change, too",
+        ),
+        (TOLD_03 + "return self.layers(told - told.mean(0)).view_as(xt)", "other rows change, too"),
+        (TOLD_03 + "return self.layers(told)", "the answer is flat"),
+        (TOLD_03 + "return self.layers(told).view(-1, xt.shape[2], xt.shape[1])", "where (11, 7, 3) is expected"),
+        (TOLD_03 + "return self.layers(told)[0].view(xt[0].shape)", "the shape is (7, 3)"),
+        (TOLD_03 + "return self.layers(told).view_as(xt) + torch.randn_like(xt)", "called twice"),
+        (TOLD_03 + "return self.layers(told).view_as(xt) / 0 * 0", "no finite number"),
+        (
+            COMPLETE_03 + "told = torch.cat([xt.flatten(1), t[:, None], cond], dim=1)\n    return self.layers(told)",
+            "RuntimeError at your line `return self.layers(told)`",
+        ),
+        ("forward = 4", "asks for a function"),
+    ],
+    "03.debug": [
+        ("answer = 'forgot zero_grad'", "compare the losses with the floor"),
+        ("answer = 'frozen_average'", "the loss ends at 0.1"),
+        ("answer = 'no_time_embedding'", "in the mystery it ends at 0.00"),
+        ("answer = 'batch'", "not among the suspects"),
+        ("answer = None", "write the suspect's name"),
+    ],
+    "03.transfer": [
+        (TRANSFER_03 + "pass", "returns nothing"),
+        (TRANSFER_03 + "return points[:count]", "these are points of the data itself"),
+        (TRANSFER_03 + "return points[torch.randint(len(points), (count,))]", "these are points of the data itself"),
+        (TRANSFER_03 + "return points.mean(0).expand(count, 2)", "all your points are nearly the same one"),
+        (
+            TRANSFER_03 + "return points.mean(0) + points.std(0) * torch.randn(count, 2)",
+            "of your points lie on the data",
+        ),
+        (TRANSFER_03 + "return torch.randn(count, 2)", "of your points lie on the data"),
+        (TRAINED_03.format(1000) + "return samples", "all your points lie in [-1, 1], but the data does not"),
+        (TRAINED_03.format(20) + "return low + (samples + 1) / 2 * (high - low)", "of your points lie on the data"),
+        (
+            TRANSFER_03 + "near = points[(points - points[0]).norm(dim=1).argsort()[:20]]\n    "
+            "return near[torch.arange(count) % 20] + 0.01 * points.std(0) * torch.randn(count, 2)",
+            "the rest is left out",
+        ),
+        (TRANSFER_03 + "return points.mean(0)", "the shape is (2,)"),
+        (TRANSFER_03 + "return points.mean(0) * torch.full((count, 2), float('nan'))", "no finite numbers"),
+        (
+            TRANSFER_03 + "net, schedule = MLPDenoiser(1, 2, width=64), NoiseSchedule(50)\n    "
+            "fit(net, schedule, points[:, None], steps=50)\n    "
+            "return ddim(net, schedule, torch.randn(count, 1, 2), 20)[:, 0]",
+            "all your points lie in [-1, 1], but the data does not",
+        ),
+        (TRANSFER_03 + "return 'points'", "returns str"),
+        ("generate = [1, 2]", "asks for a function"),
+    ],
     "04.predict": [
         (
             PAD_04 + "gaps = np.linalg.norm(pad.starts[:, None] - KNOWN.means, axis=-1); "
@@ -350,7 +459,9 @@ WRONG = {
         (TRANSFER_04 + ENDS_04 + "return schedule.timestep_at(torch.linspace(b, a, n))", "your times rise"),
         (TRANSFER_04 + ENDS_04 + "return schedule.timestep_at(torch.linspace(a, b, n).double()).round()", "rounded"),
         (
-            TRANSFER_04 + ENDS_04 + "return schedule.timestep_at(torch.linspace(a, b, n).double()).long()",
+            TRANSFER_04
+            + ENDS_04
+            + "k = torch.linspace(a, b, n).double()\n    return schedule.timestep_at(k + 1e-5).long()",
             "cut to whole",
         ),
         (TRANSFER_04 + ENDS_04 + "return torch.linspace(a, b, n)", "these are values of log-SNR"),
@@ -508,6 +619,24 @@ UNUSUAL = {
         + TRANSFER_02
         + "s = NoiseSchedule.from_alphas_cumprod([alpha_bar])\n"
         "    exact = ExactDenoiser(s, points[:, None], weights)\n    return exact(xt[:, None], torch.tensor(0))[:, 0]",
+    ],
+    "03.predict": [
+        PAD_03 + "from dilviz.course.lesson_03 import floor_curve\n"
+        "pad.strokes = [[[t, min(max(y + 0.03, 0), 1.1)] for t, y in floor_curve(pad.question)[::-1].tolist()]]",
+    ],
+    "03.complete": [
+        COMPLETE_03 + "told = torch.hstack((cond, xt.reshape(len(xt), -1), time_embedding(t.float())))\n    "
+        "return self.layers(told).reshape(xt.shape)",
+        COMPLETE_03 + "B, horizon, dim = xt.shape\n    rows = [torch.cat([xt[i].flatten(), time_embedding(t)[i], "
+        "cond[i]]) for i in range(B)]\n    return self.layers(torch.stack(rows)).view(B, horizon, dim)",
+    ],
+    "03.debug": ["answer = ' Same batch '"],
+    "03.transfer": [
+        "from dilviz.diffusion import dpm_solver\nfrom dilviz.imitation.scaling import MinMax\n"
+        + TRANSFER_03
+        + "scale = MinMax.of(points)\n    net = MLPDenoiser(1, 2, width=96, prediction_type='v_prediction')\n    "
+        "schedule = NoiseSchedule(50)\n    fit(net, schedule, scale.scale(points)[:, None], steps=1500, lr=1e-2)\n    "
+        "return scale.unscale(dpm_solver(net, schedule, torch.randn(count, 1, 2), 20)[:, 0]).numpy()",
     ],
     "04.predict": [
         PAD_04 + "pad.points = ways_from(pad.starts)[-1][::-1]",  # in any order

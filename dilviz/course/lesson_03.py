@@ -55,7 +55,7 @@ class FloorPad(AskingPad):
     def __init__(self) -> None:
         super().__init__(
             mode="strokes", equal=False, height=300, width=520, x_range=[0, T - 1], y_range=[0, 1.1],
-            x_label="t, from nearly clean to noise", y_label="least error",
+            y_label="least error",
             background=[path("expert", [[0, 1], [T - 1, 1]])],
         )  # fmt: skip
 
@@ -66,8 +66,9 @@ class FloorPad(AskingPad):
             question: the name of a shape.
         """
         self.question = question
+        self.x_label = f"t, from nearly clean to noise; the data is {question}"
         self.label = (
-            f"Data: {question}. How large is the least possible error at every t? Draw it in one stroke, from edge to "
+            f"The data is {question}. How large is the least possible error at every t? Draw it in one stroke, from edge to "
             "edge. Dotted: the error of whoever always answers the mean."
         )
 
@@ -283,7 +284,7 @@ def _score(says: str, points: Tensor, samples: Tensor) -> float:
     if (samples.abs() <= 1.001).all() and there < 0.5:
         raise Wrong(f"{says}: all your points lie in [-1, 1], but the data does not; scale it there and back.")
     if drawn.std(0).max() < 0.05:
-        raise Wrong(f"{says}: all your points are nearly the same one; start each from noise of its own.")
+        raise Wrong(f"{says}: beside the extent of the data all your points are nearly the same one.")
     if there < 0.75:
         raise Wrong(
             f"{says}: {there:.0%} of your points lie on the data (nearer than a tenth of its extent), 75% are asked "

@@ -122,8 +122,9 @@ def _layout(data: TrainingData) -> go.Layout:
     layout = theme.layout(x=NEAR, y=NEAR, equal=True, height=610, margin_l=50, margin_t=6)
     layout.xaxis.update(scene | {"domain": LEFT})
     layout.yaxis.update(scene | {"domain": UPPER})
-    layout.xaxis2 = scene | {"domain": RIGHT, "anchor": "y2", "range": FAR}
-    layout.yaxis2 = scene | {"domain": UPPER, "anchor": "x2", "scaleanchor": "x2", "range": FAR}
+    view = NEAR if data.t is None else FAR
+    layout.xaxis2 = scene | {"domain": RIGHT, "anchor": "y2", "range": view}
+    layout.yaxis2 = scene | {"domain": UPPER, "anchor": "x2", "scaleanchor": "x2", "range": view}
     layout.xaxis3 = free | {"domain": LEFT, "anchor": "y3", "range": (-30, LONGEST * 1.01), "title": "steps"}
     layout.yaxis3 = log | {"domain": LOWER, "anchor": "x3", "range": (-1.35, 0.2), "tickvals": [0.05, 0.1, 0.2, 0.5, 1]}
     layout.xaxis4 = free | {"domain": RIGHT, "anchor": "y4", "range": (-0.5, T - 0.5), "title": "t"}
