@@ -155,7 +155,7 @@ def train_diffusion_model(
     """
     schedule = NoiseSchedule(timesteps)
     draws = torch.Generator().manual_seed(seed)
-    model = MLPDenoiser(1, 2, width=128, seed=seed)
+    model = MLPDenoiser(1, 2, width=64, seed=seed)
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
     for _ in range(STEPS):
         x0 = trajectories[torch.randint(len(trajectories), (BATCH,), generator=draws)]
@@ -209,7 +209,7 @@ def shares(samples: Tensor) -> dict[str, float]:
 
 
 def tell(name: str, samples: Tensor) -> dict[str, float]:
-    """Print where samples lie, in one line, shares to the nearest ten per cent.
+    """Print where samples lie, in one line: shares to the nearest ten per cent, the spread to the nearest fifth.
 
     Args:
         name: of the line.
@@ -220,7 +220,7 @@ def tell(name: str, samples: Tensor) -> dict[str, float]:
     """
     found = shares(samples)
     counts = "  ".join(f"{key} {10 * round(10 * found[key]):3d} %" for key in ("left", "between", "right"))
-    print(f"{name:24} {counts}  spread {found['spread']:.1f}")
+    print(f"{name:24} {counts}  spread {round(5 * found['spread']) / 5:.1f}")
     return found
 
 

@@ -104,7 +104,7 @@ def _panel(samples: np.ndarray, words: str, panel: str) -> list[go.Scatter]:
     axes = {"xaxis": f"x{panel}", "yaxis": f"y{panel}"}
     x, y = np.clip(samples, *VIEW).T  # what flies out lies at the edge
     return [
-        theme.points("diffusion", x, y, size=4, opacity=0.6).update(axes),
+        theme.points("diffusion", x, y, size=4).update(axes),
         go.Scatter(x=[0], y=[1.17], text=[words], mode="text").update(axes),
     ]
 
