@@ -75,15 +75,14 @@ def agree(name: str, left: Any, right: Any, tolerance: float = WIDEST, error: An
 
 
 def sides() -> None:
-    """Print a table of all equations that have been checked since this kernel started."""
+    """Print all equations that have been checked since this kernel started: both sides, the gap, what is allowed."""
     if not _ROWS:
         print("nothing has been compared so far; run the cells above.")
         return
-    width = max(len(name) for name in _ROWS)
-    print(f"{'what is compared':{width}}  {'one way':>8}  {'another':>8}  {'apart':>12}  allowed")
-    for row in _ROWS.values():
-        numbers = f"{rounded(row.left):>8}  {rounded(row.right):>8}  {_percent(row.apart):>12}"
-        print(f"{row.name:{width}}  {numbers}  {_percent(row.allowed)}{'' if row.error is None else ' (4 s.e.)'}")
+    for row in _ROWS.values():  # two lines each: a narrow page has room for 40 characters
+        print(row.name)
+        numbers = f"{rounded(row.left):>9} {rounded(row.right):>9} {_percent(row.apart):>10}"
+        print(f"{numbers}  (to {_percent(row.allowed)}{'' if row.error is None else ', 4 s.e.'})")
 
 
 def _demand(held: bool, otherwise: str) -> None:

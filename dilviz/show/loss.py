@@ -154,6 +154,7 @@ def _slope(data: LossData) -> list[go.Scatter]:
         "angleref": "previous",
         "size": [0, 14],
         "opacity": 1,
+        "line": {"width": 0},
         "color": theme.ROLES["diffusion"].color,
     }
     x, height = [data.xt, data.tip], [data.at_xt] * 2
