@@ -15,6 +15,7 @@ from traitlets.config import Config
 
 ROOT = Path(__file__).resolve().parent.parent
 LESSONS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+APPENDICES = sorted((ROOT / "notebooks" / "appendix").glob("*.ipynb"))
 ENCRYPTED = Config(KernelManager={"transport_encryption": "auto"})  # or every kernel warns
 CHECK = re.compile(r'^check\("(\d\d\.\w+)", .*\)$', re.MULTILINE)
 FOLDED_SOLUTION = re.compile(r"<summary>Solution</summary>\s*```python\n(.*?)```", re.DOTALL)

@@ -6,7 +6,7 @@ from itertools import chain
 import pytest
 
 from tests.browser import Lab, copy_course
-from tests.lessons import LESSONS
+from tests.lessons import APPENDICES, LESSONS, ROOT
 
 PLOTS = re.compile(r"\b(?!Landing)\w+Explorer\(")  # the lander's player has a test of its own
 LIVE = re.compile(r"\bLive\w+\(")  # so have the live demos
@@ -113,10 +113,10 @@ def play_and_stop(picture):
     picture.until(SAME, text)
 
 
-@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", LESSONS + APPENDICES, ids=lambda path: path.stem)
 def test_a_lesson_runs_and_every_control_moves_its_picture_and_back(path, browser, tmp_path):
     with Lab(copy_course(tmp_path)) as lab:
-        lesson = lab.open(browser, f"notebooks/{path.name}")
+        lesson = lab.open(browser, path.relative_to(ROOT).as_posix())
         lesson.run_all()
         assert lesson.errors() == []
         shown = [
