@@ -16,7 +16,7 @@ SECTIONS = ("Args", "Returns", "Raises", "Source")
 MATHEMATICS = {
     "NoiseSchedule", "NoiseSchedule.add_noise", "NoiseSchedule.add_noise_step", "NoiseSchedule.posterior",
     "NoiseSchedule.velocity", "posterior_coefficients", "mixing_table", "time_embedding", "ExactDenoiser",
-    "ddpm_update", "ddim_update", "dpm_solver_update", "fit",
+    "TemporalUNet", "ddpm_update", "ddim_update", "dpm_solver_update", "fit",
 }  # fmt: skip
 
 

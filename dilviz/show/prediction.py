@@ -58,10 +58,10 @@ def _estimates(policy: DiffusionPolicy) -> tuple[Tensor, Tensor]:
     windows, schedule = _held_out(), policy.schedule
     x0 = policy.action_scale.scale(windows.actions())[::3]
     cond = policy.condition(windows.observations())[::3]
-    generator, found = torch.Generator().manual_seed(0), []
-    for t in range(len(schedule)):
+    noise, found = torch.randn(x0.shape, generator=torch.Generator().manual_seed(0)), []
+    for t in range(len(schedule)):  # the same noise at all of them, or the curve is ragged
         times = torch.full((len(x0),), t)
-        xt = schedule.add_noise(x0, torch.randn(x0.shape, generator=generator), t)
+        xt = schedule.add_noise(x0, noise, t)
         with torch.no_grad():
             output = policy.denoiser(xt, times, cond)
         found.append(schedule.to_x0(output, xt, times, policy.denoiser.prediction_type))
