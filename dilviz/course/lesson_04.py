@@ -252,6 +252,6 @@ def _truth() -> Tensor:
 
 def _ends(sampler: Sampler, times: Any) -> Tensor:
     start = torch.randn(64, 1, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    ends = sampler(MIXTURES["two moons"].denoiser(), SCHEDULE, start, timesteps=times, clip=None)
+    ends = sampler(MIXTURES["ways round the tree"].denoiser(), SCHEDULE, start, timesteps=times, clip=None)
     assert isinstance(ends, Tensor)  # no trace was asked for
     return ends

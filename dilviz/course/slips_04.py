@@ -29,8 +29,8 @@ def written_ddim_step(xt: Tensor, x0: Tensor, t: Tensor, s: Tensor) -> Tensor:
     Args:
         xt: (B, horizon, dim) at time t.
         x0: like xt, the estimate.
-        t: alpha_bar there, one number.
-        s: alpha_bar where the step goes to, one number.
+        t: alpha_bar there, a single number in (0, 1).
+        s: alpha_bar where the step goes to, a single number above t, at most 1.
 
     Returns:
         x_s, like xt.
