@@ -362,7 +362,7 @@ WRONG = {
             TRANSFER_03 + "return points.mean(0) + points.std(0) * torch.randn(count, 2)",
             "of your points lie on the data",
         ),
-        (TRANSFER_03 + "return torch.randn(count, 2)", "of your points lie on the data"),
+        (TRANSFER_03 + "return torch.randn(count, 2)", "all your points are nearly the same one"),
         (TRAINED_03.format(1000) + "return samples", "all your points lie in [-1, 1], but the data does not"),
         (TRAINED_03.format(20) + "return low + (samples + 1) / 2 * (high - low)", "of your points lie on the data"),
         (

@@ -68,8 +68,8 @@ class FloorPad(AskingPad):
         self.question = question
         self.x_label = f"t, from nearly clean to noise; the data is {question}"
         self.label = (
-            f"The data is {question}. How large is the least possible error at every t? Draw it in one stroke, from edge to "
-            "edge. Dotted: the error of whoever always answers the mean."
+            f"The data is {question}. How large is the least possible error at every t? Draw it in one stroke, from "
+            "edge to edge. Dotted: the error of whoever always answers the mean."
         )
 
 

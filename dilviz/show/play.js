@@ -1,6 +1,8 @@
 // A button that moves a slider, one step an interval, to its end. Pressed at the end it begins anew.
 // (ipywidgets' Play is one more model that follows the slider, which costs every drag a second message to the kernel.)
 
+const SOON = 20; // milliseconds until a kernel that is at work is looked at again
+
 /** @param {View} view */
 function render({ model, el }) {
   const life = new AbortController();
@@ -26,6 +28,11 @@ function render({ model, el }) {
     slider.save_changes();
   }
   function step(slider) {
+    // ipywidgets counts what the kernel has not answered yet: a slow kernel is waited for, or the picture would jump.
+    if (slider._pending_msgs > 0) {
+      timer = setTimeout(step, SOON, slider);
+      return;
+    }
     const next = slider.get("value") + slider.get("step");
     if (next > slider.get("max")) return stop();
     move(slider, next);

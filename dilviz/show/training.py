@@ -60,7 +60,9 @@ class TrainingExplorer(Explorer):
                 self._mystery = SmallTraining(self._yardstick(FORK))
                 self._mystery.at(LONGEST)
         controls = self._make_controls(FORK if points is None else DRAWN)
-        super().__init__(controls, self._see, training_figure, describe_training, play="trained", reset=True, bugs=bugs)
+        super().__init__(
+            controls, self._see, training_figure, describe_training, play="trained", interval=40, reset=True, bugs=bugs
+        )
         if self._mystery is None:
             fold = ipywidgets.Accordion([self.pad], titles=("Draw data of your own",), layout={"width": "340px"})
             self.children = [*self.children, fold]  # type: ignore[has-type]

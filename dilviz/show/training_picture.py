@@ -17,6 +17,16 @@ from dilviz.show.small_training import CLOSE, LONGEST, Shot, T, Yardstick
 ARROWS = 24
 NEAR, FAR = (-1.2, 1.2), (-1.9, 1.9)  # what is seen of samples and of noisy points
 LEFT, RIGHT, UPPER, LOWER = (0.0, 0.46), (0.56, 1.0), (0.46, 0.95), (0.0, 0.35)
+# On a narrow page one above the other, what moves most at the top: panel -> its share of the height.
+STACK = {1: (0.76, 0.97), 3: (0.56, 0.69), 2: (0.24, 0.46), 4: (0, 0.15)}
+NARROW: dict[str, Any] = {"height": 1120, "margin.l": 40} | {
+    f"{axis}axis{panel if panel > 1 else ''}.domain": domain
+    for panel, rows in STACK.items()
+    for axis, domain in (("x", [0, 1]), ("y", list(rows)))
+}
+NARROW |= {
+    f"annotations.{panel - 1}.{axis}": at for panel, (_, top) in STACK.items() for axis, at in (("x", 0), ("y", top))
+}
 
 
 @dataclass(frozen=True)
@@ -131,7 +141,7 @@ def _layout(data: TrainingData) -> go.Layout:
     layout.yaxis4 = log | {"domain": LOWER, "anchor": "x4", "range": (-2.5, 2), "tickvals": [0.01, 0.1, 1, 10, 100]}
     layout.shapes = [TREE | {"xref": f"x{k}", "yref": f"y{k}"} for k in ("", "2")] if data.tree else []
     layout.annotations = [*_titles(data)]
-    layout.meta = {"narrow": {"margin.l": 40}}
+    layout.meta = {"narrow": NARROW}
     return layout
 
 
