@@ -144,7 +144,7 @@ def flow_figure(data: FlowData) -> go.Figure:
 def _scene(ways: np.ndarray, words: str, panel: str) -> list[go.Scatter]:
     axes: dict[str, Any] = {"xaxis": f"x{panel}", "yaxis": f"y{panel}", "cliponaxis": True}
     return [
-        theme.paths("diffusion", ways, opacity=0.45, line_width=1, **axes),
+        theme.paths("diffusion", ways, opacity=0.75, line_width=1, **axes),
         theme.points("noise", ways[:, 0, 0], ways[:, 0, 1], size=5, **axes),
         theme.points("diffusion", ways[:, -1, 0], ways[:, -1, 1], size=5, **axes),
         go.Scatter(x=[0], y=[VIEW[1] - 0.15], text=[words], mode="text", xaxis=axes["xaxis"], yaxis=axes["yaxis"]),
