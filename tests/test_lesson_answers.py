@@ -461,7 +461,7 @@ WRONG = {
         (
             TRANSFER_04
             + ENDS_04
-            + "k = torch.linspace(a, b, n).double()\n    return schedule.timestep_at(k + 1e-5).long()",
+            + "k = torch.linspace(a, b, n).double()\n    return schedule.timestep_at(k - 1e-5).long()",
             "cut to whole",
         ),
         (TRANSFER_04 + ENDS_04 + "return torch.linspace(a, b, n)", "these are values of log-SNR"),
