@@ -31,6 +31,7 @@ EXPLORERS = {
     "FitLadder": ("dilviz.show.ladder", "FitLadder()"),
     "PredictionTypeExplorer": ("dilviz.show.prediction", "PredictionTypeExplorer()"),
     "SolverExplorer": ("dilviz.show.solvers", "SolverExplorer()"),
+    "FlowExplorer": ("dilviz.show.flow", "FlowExplorer()"),
     "SamplingExplorer": ("dilviz.course.lesson_04", "mystery_explorer()"),
 }
 
