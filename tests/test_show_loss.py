@@ -153,6 +153,8 @@ def test_its_controls_move_it_and_reset_brings_it_back():
         assert explorer.plot.figure != first
         explorer.reset()
         assert explorer.plot.figure == first
+    explorer.assign(xt=1.2000000000000002, right=0.5000000000000001)  # as a browser sends them
+    assert explorer.plot.figure == first
     explorer.assign(t=16, xt=0.3)
     assert repr(explorer).startswith("LossExplorer(t=16, xt=0.3, right=0.5): ᾱ = 0.734, xₜ = 0.3: the best answer")
 

@@ -264,7 +264,8 @@ class LossExplorer(Explorer):
         }
 
         def compute(state: dict) -> LossData:
-            return loss_data(**state, T=T)
+            # The browser adds up steps: 1.2 may come back as 1.2000000000000002, and Reset would not quite restore.
+            return loss_data(round(state["xt"], 6), state["t"], round(state["right"], 6), T)
 
         super().__init__(controls, compute, loss_figure, describe_loss, play="t", reset=True)
 
