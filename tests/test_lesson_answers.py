@@ -364,7 +364,10 @@ WRONG = {
         ),
         (TRANSFER_03 + "return torch.randn(count, 2)", "all your points are nearly the same one"),
         (TRAINED_03.format(1000) + "return samples", "all your points lie in [-1, 1], but the data does not"),
-        (TRAINED_03.format(20) + "return low + (samples + 1) / 2 * (high - low)", "of your points lie on the data"),
+        (
+            TRAINED_03.format(20) + "return low + (samples + 1) / 2 * (high - low)",
+            "three heaps, in hundreds of metres: ",
+        ),
         (
             TRANSFER_03 + "near = points[(points - points[0]).norm(dim=1).argsort()[:20]]\n    "
             "return near[torch.arange(count) % 20] + 0.01 * points.std(0) * torch.randn(count, 2)",
