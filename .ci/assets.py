@@ -35,14 +35,11 @@ SHIPPED = ("diffusion", "cloning")
 PREDICTING = {"diffusion-v": "v_prediction", "diffusion-epsilon": "epsilon"}
 EVALUATION = {"fork": range(5000), "lander": range(300), "fork-moving": range(5000)}
 SEEDS = range(5)  # of training, for every comparison
-# The comparisons of lessons 00 and 03: name -> the options of `dilviz train fork` that it goes through.
+# The comparison of lesson 00 (prediction.py makes those of lesson 03): name -> the options of `dilviz train fork` that it goes through.
 TABLES = {
     "fork_learners": [
         {"policy": "diffusion", "steps": 8_000},
         *({"policy": p, "steps": s} for p in ("cloning", "cloning-onestep") for s in (8_000, 16_000, 64_000)),
-    ],
-    "fork_prediction_types": [
-        {"policy": "diffusion", "prediction_type": p} for p in ("sample", "v_prediction", "epsilon")
     ],
 }
 
