@@ -35,7 +35,7 @@ SHIPPED = ("diffusion", "cloning")
 PREDICTING = {"diffusion-v": "v_prediction", "diffusion-epsilon": "epsilon"}
 EVALUATION = {"fork": range(5000), "lander": range(300), "fork-moving": range(5000)}
 SEEDS = range(5)  # of training, for every comparison
-# The comparison of lesson 00: name -> the options of `dilviz train fork` that it goes through. (Lesson 03: prediction.py)
+# The comparison of lesson 00: name -> the options of `dilviz train fork`. (Those of lesson 03 are in prediction.py.)
 TABLES = {
     "fork_learners": [
         {"policy": "diffusion", "steps": 8_000},
