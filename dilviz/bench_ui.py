@@ -28,6 +28,7 @@ EXPLORERS = {
     "TaughtExplorer": ("dilviz.course.lesson_02", "mystery_explorer()"),
     "TrainingExplorer": ("dilviz.show.training", "TrainingExplorer()"),
     "EmbeddingExplorer": ("dilviz.show.embedding", "EmbeddingExplorer()"),
+    "DriveExplorer": ("dilviz.show.drive", "DriveExplorer()"),
     "FitLadder": ("dilviz.show.ladder", "FitLadder()"),
     "PredictionTypeExplorer": ("dilviz.show.prediction", "PredictionTypeExplorer()"),
     "SolverExplorer": ("dilviz.show.solvers", "SolverExplorer()"),

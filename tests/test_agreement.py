@@ -19,7 +19,7 @@ def _empty_table(monkeypatch):
 
 def test_two_sides_that_agree_are_printed_in_one_line(capsys):
     agree("half of pi", torch.tensor(1.5708), np.float64(1.57))
-    assert capsys.readouterr().out == "half of pi: 1.57 = 1.57, 0.0509 % apart\n"
+    assert capsys.readouterr().out == "half of pi: 1.571 = 1.57, 0.0509 % apart\n"
     agree("the same", 0.1 + 0.2, 0.3)
     assert capsys.readouterr().out == "the same: 0.3 = 0.3, < 0.001 % apart\n"
 
@@ -72,7 +72,7 @@ def test_the_table_holds_what_has_been_checked_last_under_each_name(capsys):
         "first",
         "        3         3  < 0.001 %  (to 0.5 %)",
         "the second",
-        "        1         1   0.0999 %  (to 0.799 %, 4 s.e.)",
+        "        1     1.001   0.0999 %  (to 0.799 %, 4 s.e.)",
     ]
 
 

@@ -197,6 +197,9 @@ WRONG = {
         ("", "the truth is on the pad"),
         (PAD_02 + POSE_02.format("MARKED / pad.alpha_bar**0.5 * (abs(MARKED) < 1)"), "is close enough"),
         (PAD_02 + POSE_02.format("[-1, -1, 0, 1, 1]"), "you chose a side wherever xₜ leans to one"),
+        (PAD_02 + POSE_02.format("[s * pad.alpha_bar**0.5 for s in (-1, -1, 0, 1, 1)]"), "and its shrunken place, √ᾱ"),
+        # Nearer to the truth than to any idea: no cause is guessed.
+        (PAD_02 + "pad.pose(0.5); " + POSE_02.format("[-0.8, -0.5, 0, 0.5, 0.8]"), "0.2 is close enough"),
         (PAD_02 + POSE_02.format("[0] * 5"), "the average of the data; but xₜ does tell something"),
         (PAD_02 + POSE_02.format(f"-{BEST_02}"), "left and right are swapped"),
         (PAD_02 + POSE_02.format(f"pad.alpha_bar**0.5 * {BEST_02}"), "√ᾱ times the best answer"),
@@ -218,7 +221,34 @@ WRONG = {
         (COMPLETE_02 + TARGET_02 + "return ((denoiser(xt, t) - target) ** 2).mean() / 2", "half of the mean squared"),
         (COMPLETE_02 + TARGET_02 + "return ((denoiser(xt, t) - target) ** 2).mean().sqrt()", "the root of the mean"),
         (COMPLETE_02 + TARGET_02 + "return (denoiser(xt, t) - target).abs().mean()", "the mean absolute error"),
-        (COMPLETE_02 + TARGET_02 + "return (denoiser(xt, t) - target).mean() ** 2", "fresh inputs come out wrong"),
+        (COMPLETE_02 + TARGET_02 + "return (denoiser(xt, t) - target).mean() ** 2", "square the mean of the errors"),
+        (
+            COMPLETE_02 + TARGET_02 + "return ((denoiser(xt, t) - target) ** 2).sum(-1).mean()",
+            "over the last dimension",
+        ),
+        (
+            COMPLETE_02
+            + TARGET_02.replace("velocity(x0, noise", "velocity(noise, x0")
+            + "return ((denoiser(xt, t) - target) ** 2).mean()",
+            "x0 and noise have changed places in v",
+        ),
+        (
+            COMPLETE_02
+            + TARGET_02.replace("schedule.velocity", "-schedule.velocity")
+            + "return ((denoiser(xt, t) - target) ** 2).mean()",
+            "your v has the other sign",
+        ),
+        (
+            COMPLETE_02
+            + TARGET_02
+            + "return ((schedule.to_x0(denoiser(xt, t), xt, t, prediction_type) - x0) ** 2).mean()",
+            "you compare estimates of x0",
+        ),
+        (
+            COMPLETE_02 + TARGET_02 + "a = schedule.alphas_cumprod[t].float().reshape(-1, 1, 1)\n"
+            "    return ((denoiser(a * x0 + (1 - a) * noise, t) - target) ** 2).mean()",
+            "their roots are lost",
+        ),
         (COMPLETE_02 + TARGET_02 + "return ((denoiser(x0, t) - target) ** 2).mean()", "is shown the clean x0"),
         (COMPLETE_02 + TARGET_02 + "return ((denoiser(x0 + noise, t) - target) ** 2).mean()", "x0 + noise, whatever t"),
         (COMPLETE_02 + TARGET_02 + "return ((denoiser(xt, t) - noise) ** 2).mean()", "the noise for every prediction"),

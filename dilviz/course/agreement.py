@@ -71,7 +71,7 @@ def agree(name: str, left: Any, right: Any, tolerance: float = WIDEST, error: An
         f"{_percent(row.apart)}, where {_percent(row.allowed)} is allowed.",
     )
     _ROWS[name] = row
-    print(f"{name}: {rounded(row.left)} = {rounded(row.right)}, {_percent(row.apart)} apart")
+    print(f"{name}: {row.left:.4g} = {row.right:.4g}, {_percent(row.apart)} apart")
 
 
 def sides() -> None:
@@ -81,7 +81,7 @@ def sides() -> None:
         return
     for row in _ROWS.values():  # two lines each: a narrow page has room for 40 characters
         print(row.name)
-        numbers = f"{rounded(row.left):>9} {rounded(row.right):>9} {_percent(row.apart):>10}"
+        numbers = f"{row.left:>9.4g} {row.right:>9.4g} {_percent(row.apart):>10}"
         print(f"{numbers}  (to {_percent(row.allowed)}{'' if row.error is None else ', 4 s.e.'})")
 
 

@@ -101,6 +101,8 @@ def judge(name: str, answer: Any) -> tuple[str, str]:
     Returns:
         "Solved", "Not solved" or "Not yet", and a sentence.
     """
+    if not _EXERCISES:
+        return "Not yet", "no lesson has begun in this kernel; run the first cell, the one with `start`."
     if not isinstance(name, str) or name not in _EXERCISES:
         return "Not yet", f"there is no exercise {name!r}; there are {', '.join(_EXERCISES)}."
     try:
@@ -248,9 +250,10 @@ def compare(function: Any, cases: list[Case], suspects: dict[str, list[Tensor]],
     gaps = [(answers[i] - cases[i].right).abs() for i in wrong]
     worst = max(range(len(gaps)), key=lambda k: float(gaps[k].max()))
     place = tuple(int(i) for i in np.unravel_index(int(gaps[worst].argmax()), gaps[worst].shape))
+    where = f", entry {list(place)}" if place else ""
     raise Wrong(
         f"{len(wrong)} of {len(cases)} fresh inputs come out wrong; the largest difference is "
-        f"{rounded(gaps[worst].max())}, at {cases[wrong[worst]].says}, entry {list(place)}: yours is "
+        f"{rounded(gaps[worst].max())}, at {cases[wrong[worst]].says}{where}: yours is "
         f"{rounded(answers[wrong[worst]][place])}, right is {rounded(cases[wrong[worst]].right[place])}."
     )
 

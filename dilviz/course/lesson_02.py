@@ -28,12 +28,15 @@ DATA = Mixture()
 class BestAnswerPad(AskingPad):
     """A pad with five lines on it, one an x_t: how high is the best answer on each?"""
 
-    questions = (0.5, 0.2, 0.35)  # levels of alpha_bar
+    questions = (0.5, 0.6, 0.55)  # levels of alpha_bar: with more noise a straight line does, with less the side
 
     def __init__(self) -> None:
         super().__init__(
-            background=[path("data", [[x, -1.9], [x, 1.9]]) for x in MARKED.tolist()],
-            max_points=len(MARKED), x_range=[-2, 2], y_range=[-2, 2], y_label="the best answer f",
+            background=[
+                *(path("data", [[x, -1.9], [x, 1.9]]) for x in MARKED.tolist()),
+                *(path("data", [[-1.9, y], [1.9, y]]) for y in (-1, 0, 1)),
+            ],
+            max_points=len(MARKED), x_range=[-2, 2], y_range=[-2, 2], y_label="best answer; lines at −1, 0, 1",
         )  # fmt: skip
 
     def pose(self, question: float) -> None:
@@ -43,7 +46,7 @@ class BestAnswerPad(AskingPad):
             question: an alpha_bar.
         """
         self.alpha_bar = question
-        self.x_label = f"xₜ, at ᾱ = {question}"
+        self.x_label = f"xₜ at ᾱ = {question}; lines at −1.5, −0.5, 0, 0.5, 1.5"
         self.label = f"ᾱ = {question}: drop a point on each of the five lines, as high as the best answer there."
 
 
@@ -85,23 +88,26 @@ def judge_best_answers(pad: Any) -> str:
         return f"{said}. Where both answers fit, the best one lies between them; where one fits, it is nearly that one."
     pad.ask_again()
     again = "The truth lies over your points now. Press Clear: the next noise level is another one."
-    raise Wrong(f"{_misjudged(points[:, 1], pad.alpha_bar) or f'{CLOSE} is close enough'} ({said}). {again}")
+    raise Wrong(f"{_misjudged(points[:, 1], best, pad.alpha_bar) or f'{CLOSE} is close enough'} ({said}). {again}")
 
 
-def _misjudged(heights: np.ndarray, alpha_bar: float) -> str:
-    """The one idea that explains all five heights, or nothing."""
+def _misjudged(heights: np.ndarray, best: np.ndarray, alpha_bar: float) -> str:
+    """The one idea that explains all five heights much better than the truth does, or nothing."""
     ideas = {
         "you answered with xₜ itself; that leaves the noise in": MARKED,
         "you divided xₜ by √ᾱ; that scales it back, but leaves the noise in": MARKED / np.sqrt(alpha_bar),
         "you chose a side wherever xₜ leans to one; near the middle the other side is still possible": np.sign(MARKED),
         "you answered 0 everywhere, the average of the data; but xₜ does tell something": 0 * MARKED,
-        "that is √ᾱ times the best answer; it lies where the data is, not where the shrunken data is": (
-            np.sqrt(alpha_bar) * DATA.denoised(torch.from_numpy(MARKED), alpha_bar).numpy()
+        "you chose a side, and its shrunken place, √ᾱ; x₀ itself lies at −1 or 1, and near the middle both may be": (
+            np.sqrt(alpha_bar) * np.sign(MARKED)
         ),
-        "left and right are swapped": -DATA.denoised(torch.from_numpy(MARKED), alpha_bar).numpy(),
+        "that is √ᾱ times the best answer; it lies where the data is, not where the shrunken data is": (
+            np.sqrt(alpha_bar) * best
+        ),
+        "left and right are swapped": -best,
     }
-    found = (says for says, values in ideas.items() if np.abs(heights - values).max() <= 0.12)
-    return next(found, "")
+    enough = min(0.12, np.abs(heights - best).max() / 3)
+    return next((says for says, values in ideas.items() if np.abs(heights - values).max() <= enough), "")
 
 
 # --- complete --------------------------------------------------------------------------------------------------------

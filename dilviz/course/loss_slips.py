@@ -40,7 +40,41 @@ def _target(schedule: NoiseSchedule, x0: Tensor, noise: Tensor, t: Tensor, predi
     return {"epsilon": noise, "sample": x0, "v_prediction": schedule.velocity(x0, noise, t)}[prediction_type]
 
 
+def _in_x0(d: Callable, s: NoiseSchedule, x0: Tensor, n: Tensor, t: Tensor, kind: str) -> Tensor:
+    xt = s.add_noise(x0, n, t)
+    return _squared(s.to_x0(d(xt, t), xt, t, kind), x0)
+
+
+def _lost_roots(s: NoiseSchedule, x0: Tensor, n: Tensor, t: Tensor) -> Tensor:
+    alpha_bar = s.alpha_bar(t).to(x0.dtype).reshape(-1, 1, 1)
+    return alpha_bar * x0 + (1 - alpha_bar) * n
+
+
 LOSS_SLIPS: dict[str, _Loss] = {
+    "only v_prediction is wrong: x0 and noise have changed places in v; it is √ᾱ ε − √(1−ᾱ) x0.": (
+        lambda d, s, x0, n, t, kind: (
+            _squared(d(s.add_noise(x0, n, t), t), s.velocity(n, x0, t))
+            if kind == "v_prediction"
+            else shipped_loss(d, s, x0, n, t, kind)
+        )
+    ),
+    "only v_prediction is wrong: your v has the other sign; it is √ᾱ ε − √(1−ᾱ) x0.": (
+        lambda d, s, x0, n, t, kind: (
+            _squared(d(s.add_noise(x0, n, t), t), -s.velocity(x0, n, t))
+            if kind == "v_prediction"
+            else shipped_loss(d, s, x0, n, t, kind)
+        )
+    ),
+    "you compare estimates of x0 whatever the network answers; compare its answer with the target of its kind.": _in_x0,
+    "data and noise are mixed with ᾱ and 1−ᾱ; their roots are lost.": (
+        lambda d, s, x0, n, t, kind: _squared(d(_lost_roots(s, x0, n, t), t), _target(s, x0, n, t, kind))
+    ),
+    "you square the mean of the errors, where they cancel; square each, then take the mean.": (
+        lambda d, s, x0, n, t, kind: (d(s.add_noise(x0, n, t), t) - _target(s, x0, n, t, kind)).mean() ** 2
+    ),
+    "that is a sum over the last dimension; take the mean over all numbers.": (
+        lambda d, s, x0, n, t, kind: shipped_loss(d, s, x0, n, t, kind) * x0.shape[-1]
+    ),
     "that is a sum over all numbers; take the mean, so that the loss does not grow with the batch.": (
         lambda d, s, x0, n, t, kind: shipped_loss(d, s, x0, n, t, kind) * x0.numel()
     ),

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from dilviz.imitation import DiffusionPolicy, Episodes, rollout
 from dilviz.show import theme
 from dilviz.show.base import Explorer
-from dilviz.show.fork import SCENE, VIEW_X, VIEW_Y
+from dilviz.show.fork import SCENE, VIEW_X, VIEW_Y, fork_policies
 from dilviz.tasks import TASKS
 
 WALKERS, SEEDS = 48, 100
@@ -48,10 +48,11 @@ class DriveExplorer(Explorer):
     """Let a policy of the fork walk from other seeds, with more or fewer network passes a chunk.
 
     Args:
-        policy: who walks.
+        policy: who walks; None for the one that comes with the course.
     """
 
-    def __init__(self, policy: DiffusionPolicy) -> None:
+    def __init__(self, policy: DiffusionPolicy | None = None) -> None:
+        walker = policy or fork_policies()[0]
         controls = {
             "seed": ipywidgets.IntSlider(min=0, max=SEEDS - 1, value=0),
             "steps": ipywidgets.IntSlider(min=1, max=20, value=10, description="inference steps"),
@@ -59,7 +60,7 @@ class DriveExplorer(Explorer):
 
         def walk(state: dict[str, int]) -> Episodes:
             seeds = range(state["seed"], state["seed"] + WALKERS)
-            return rollout(policy.use("ddim", state["steps"]), TASKS["fork"], seeds)
+            return rollout(walker.use("ddim", state["steps"]), TASKS["fork"], seeds)
 
         super().__init__(controls, walk, drive_figure, describe_drive, reset=True)
 
