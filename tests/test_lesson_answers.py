@@ -387,6 +387,11 @@ WRONG = {
         (TRANSFER_03 + "pass", "returns nothing"),
         (TRANSFER_03 + "return points[:count]", "these are points of the data itself"),
         (TRANSFER_03 + "return points[torch.randint(len(points), (count,))]", "these are points of the data itself"),
+        (
+            TRANSFER_03 + "return points[torch.randint(len(points), (count,))] + 0.01 * points.std(0) * "
+            "torch.randn(count, 2)",
+            "no network was trained for these",
+        ),
         (TRANSFER_03 + "return points.mean(0).expand(count, 2)", "all your points are nearly the same one"),
         (
             TRANSFER_03 + "return points.mean(0) + points.std(0) * torch.randn(count, 2)",
@@ -399,8 +404,8 @@ WRONG = {
             "three heaps, in hundreds of metres: ",
         ),
         (
-            TRANSFER_03 + "near = points[(points - points[0]).norm(dim=1).argsort()[:20]]\n    "
-            "return near[torch.arange(count) % 20] + 0.01 * points.std(0) * torch.randn(count, 2)",
+            TRANSFER_03 + "near = points[(points - points[0]).norm(dim=1).argsort()[:130]]\n    "
+            "return near[torch.arange(count) % 130] + 0.01 * points.std(0) * torch.randn(count, 2)",
             "the rest is left out",
         ),
         (TRANSFER_03 + "return points.mean(0)", "the shape is (2,)"),

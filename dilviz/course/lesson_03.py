@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any, ClassVar
 
@@ -264,13 +266,33 @@ def judge_generated(generate: Any) -> str:
     """
     scores = []
     for says, points in _new_data(fresh()):
-        samples = call(generate, points, COUNT)
+        with _backwards() as count:
+            samples = call(generate, points, COUNT)
         if samples.shape != (COUNT, 2):
             raise Wrong(f"{says}: the shape is {tuple(samples.shape)}; ({COUNT}, 2) is expected, count points.")
         if not samples.isfinite().all():
             raise Wrong(f"{says}: some of the points are no finite numbers.")
         scores.append(_score(says, points, samples.float()))
+        if not count:
+            raise Wrong(f"{says}: no network was trained for these, not one gradient was asked for.")
     return f"of the samples {scores[0]:.0%} lie on the heaps and {scores[1]:.0%} on the ring, and no part is left out."
+
+
+@contextmanager
+def _backwards() -> Iterator[list[None]]:
+    """An entry for each backward pass within: data with a little noise on it is close to the data, but not learned."""
+    passes: list[None] = []
+    plain = torch.autograd.backward
+
+    def counted(*inputs: Any, **options: Any) -> None:
+        passes.append(None)
+        plain(*inputs, **options)
+
+    torch.autograd.backward = counted
+    try:
+        yield passes
+    finally:
+        torch.autograd.backward = plain
 
 
 def _score(says: str, points: Tensor, samples: Tensor) -> float:
