@@ -429,8 +429,8 @@ WRONG = {
         (PAD_04 + "pad.points = pad.starts", "where they start"),
         (PAD_04 + "pad.points = [KNOWN.weights @ KNOWN.means] * 4", "no data lies there"),
         (PAD_04 + "pad.points = [KNOWN.means[0]] * 4", "the heaviest heap"),
-        (PAD_04 + "pad.points = [[2, 2], [2, -2], [-2, 2], [-2, -2]]", "is close enough"),
-        (PAD_04 + "pad.points = -ways_from(pad.starts)[-1]", "is close enough"),
+        (PAD_04 + "pad.points = [[2, 2], [2, -2], [-2, 2], [-2, -2]]", "of the four points lie in a heap"),
+        (PAD_04 + "pad.points = -ways_from(pad.starts)[-1]", "of the four points lie in a heap"),
         # The truth that has just been shown, on a new pad.
         (
             PAD_04 + "shown = pad.starts; pad.points = shown; check('04.predict', pad); "
@@ -486,7 +486,7 @@ WRONG = {
     "04.debug": [
         ("answer = 'doubled variance'", "Look at 1 and at 10 steps"),
         ("answer = 'clip_too_tight'", "the mystery's DDIM is well"),
-        ("answer = 'linear_schedule_too_short'", "the mystery's DDIM is well"),
+        ("answer = 'linear_schedule_too_short'", "the mystery's does"),
         ("answer = 'wrong_sign'", "the mystery's DDIM is well"),
         ("answer = 'noise'", "not among the suspects"),
         ("answer = None", "write the suspect's name"),

@@ -59,13 +59,19 @@ def test_the_first_mend_leads_to_an_answer_but_all_to_one_place(found):
     assert found["mend 1"]["spread"] < 1e-3
 
 
+@pytest.mark.parametrize("name", ["mend 2", "mend 3"])
+def test_a_mended_step_alone_stays_with_the_mean(found, name):
+    assert found[name]["between"] > 0.99
+
+
 @pytest.mark.parametrize("name", ["mends 1, 2", "mends 1, 3"])
 def test_half_a_mended_sampler_loses_the_rarer_answer(found, name):
     assert min(found[name]["left"], found[name]["right"]) < 0.05
 
 
-def test_all_three_mends_give_both_answers_as_often_as_the_data(found):
-    shares = found["mends 1, 2, 3"]
+@pytest.mark.parametrize("name", ["mends 1, 2, 3", "mend 1, DDIM's step"])
+def test_a_whole_mend_gives_both_answers_as_often_as_the_data(found, name):
+    shares = found[name]
     assert shares["left"] == pytest.approx(1 / 3, abs=0.08)
     assert shares["right"] == pytest.approx(2 / 3, abs=0.08)
     assert shares["spread"] == pytest.approx(0.62, abs=0.08)

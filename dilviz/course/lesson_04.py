@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -23,7 +24,8 @@ from dilviz.show.sampling import SamplingExplorer
 
 # --- predict ---------------------------------------------------------------------------------------------------------
 KNOWN = MIXTURES["uneven heaps"]
-CLOSE = 0.45  # a heap is about as wide
+CLOSE = 0.45  # a mistake is named where it explains all points so well
+IN_HEAP = 0.8  # how far from its middle a heap reaches for certain; heaps are more than 2 apart
 
 
 class EndsPad(AskingPad):
@@ -94,7 +96,8 @@ def judge_ends(pad: Any) -> str:
     said = f"distances {', '.join(rounded(gap) for gap in gaps)}"
     lines = [path("diffusion", way.tolist()) for way in ways.transpose(1, 0, 2)]
     pad.reveal(dots("diffusion", ways[-1][order].tolist()), *lines, join=True, caption=said)
-    if gaps.max() <= CLOSE:
+    there = (_heaps(guessed) & _heaps(ways[-1])).total()
+    if there == len(starts):
         return f"{said}. A heap draws from its share of the noise: the heaviest from the widest ground."
     pad.ask_again()
     again = "The ways lie over your points now. Press Clear: the next starts are others."
@@ -110,7 +113,13 @@ def judge_ends(pad: Any) -> str:
     ):
         if _gaps(guessed, place)[0].max() <= CLOSE:
             raise Wrong(f"{mistake}. {again}")
-    raise Wrong(f"{said}; {CLOSE} is close enough. {again}")
+    raise Wrong(f"{there} of the four points lie in a heap where a start ends ({said}). {again}")
+
+
+def _heaps(places: np.ndarray) -> Counter[int]:
+    """How many places lie in each heap."""
+    distances = np.linalg.norm(places[:, None] - KNOWN.means, axis=-1)
+    return Counter(distances.argmin(1)[distances.min(1) <= IN_HEAP].tolist())
 
 
 def _gaps(guessed: np.ndarray, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -146,7 +155,7 @@ def judge_step(ddim_step: Any) -> str:
     for some in (cases[:-1], cases):
         compare(ddim_step, some, {says: [slip(*case.inputs) for case in some] for says, slip in SLIPS.items()})
     sampler_from_step(ddim_step)  # it is about to drive: what that refuses is said here
-    return "right on fresh inputs, and on the last step, which ends at x_0. Your step drives in the next two cells."
+    return "right on fresh inputs, and on the last step, which ends at x_0. Your step drives in the next cell."
 
 
 def sampler_of(ddim_step: Any, solved: bool) -> tuple[Sampler, str]:
@@ -171,7 +180,7 @@ CLUES = {
     "clip_too_tight": "its samples stop at half of the data's range, with every sampler; the mystery's DDIM is well",
     "doubled_variance": "with DDPM and one step it is well, and with ten its rings are nearly as full as they "
     "should be; the mystery's are not. Look at 1 and at 10 steps",
-    "linear_schedule_too_short": "it spoils DDIM as well; the mystery's DDIM is well",
+    "linear_schedule_too_short": "with one step its DDIM does not come to the middle; the mystery's does",
     "wrong_sign": "its samples run to the corners, with every sampler; the mystery's DDIM is well",
 }
 

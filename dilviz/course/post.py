@@ -189,6 +189,22 @@ def sample_from_model(model: MLPDenoiser, noise: Tensor, timesteps: int, previou
     return xt
 
 
+def kept_noise(schedule: NoiseSchedule, xt: Tensor, x0: Tensor, t: int, generator: torch.Generator) -> Tensor:
+    """Another mend: DDIM's step, which draws nothing and keeps the noise that is there.
+
+    Args:
+        schedule: the noise.
+        xt: (B, 1, 2) at time t.
+        x0: like xt, the estimate.
+        t: the time, 0 to T-1.
+        generator: not drawn from.
+
+    Returns:
+        x_{t-1}, like xt.
+    """
+    return schedule.add_noise(x0, schedule.to_epsilon(x0, xt, t, "sample"), t - 1)
+
+
 # What came of it
 
 
@@ -237,10 +253,13 @@ def rows(written: MLPDenoiser, mended: MLPDenoiser) -> list[tuple[str, MLPDenois
     return [
         ("as written", written, the_estimate),
         ("mend 1", mended, the_estimate),
+        ("mend 2", written, posterior_mean),
+        ("mend 3", written, estimate_and_noise),
         ("mends 1, 2", mended, posterior_mean),
         ("mends 1, 3", mended, estimate_and_noise),
         ("mends 2, 3", written, posterior_draw),
         ("mends 1, 2, 3", mended, posterior_draw),
+        ("mend 1, DDIM's step", mended, kept_noise),
     ]
 
 
