@@ -336,6 +336,12 @@ WRONG = {
     ],
     "03.complete": [
         (COMPLETE_03 + "pass", "returns nothing"),
+        (TOLD_03 + "return self.layers(told).view_as(xt).detach()", "no gradient comes back"),
+        (
+            COMPLETE_03 + "told = torch.cat([xt.flatten(1), (t[:, None] / 50).expand(-1, 32), cond], dim=1)\n    "
+            "return self.layers(told).view_as(xt)",
+            "not shown the waves of t",
+        ),
         (COMPLETE_03 + "return xt", "with other weights in self.layers the answer is the same"),
         (COMPLETE_03 + "return torch.zeros_like(xt)", "with other weights in self.layers the answer is the same"),
         (

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from dilviz.course.check import Wrong, call
-from dilviz.diffusion.denoisers import TIME_DIM, linear_layer
+from dilviz.diffusion.denoisers import TIME_DIM, linear_layer, time_embedding
 
 
 class Layers(nn.Module):
@@ -68,6 +68,21 @@ def look_through(forward: Any, net: Layers, xt: Tensor, t: Tensor, cond: Tensor)
             raise Wrong(f"the answer stays the same when {name} changes; it has to enter the network.")
         if not _alike(answer[1:], row[1:]):
             raise Wrong(f"when {name} of row 0 changes, other rows change, too; each row is denoised by itself.")
+    _check_inputs(forward, net, xt, t, cond)
+
+
+def _check_inputs(forward: Any, net: Layers, xt: Tensor, t: Tensor, cond: Tensor) -> None:
+    """Refuse a forward that does not show its layers the waves of t, or through which no gradient comes back."""
+    shown: list[Tensor] = []
+    hook = net.layers.register_forward_pre_hook(lambda _, inputs: shown.append(inputs[0]))
+    answer = forward(net, xt.clone(), t.clone(), cond.clone())
+    hook.remove()
+    rows = torch.cat([part.reshape(-1, part.shape[-1]) for part in shown])  # at once or one by one, in any order
+    gaps = (rows[:, :, None] - time_embedding(t)[:, None]).abs().amax(0)  # (numbers shown, waves)
+    if gaps.amin(0).max() > 1e-4:
+        raise Wrong("self.layers is not shown the waves of t; put time_embedding(t) beside x_t and cond.")
+    if not (isinstance(answer, Tensor) and answer.requires_grad):
+        raise Wrong("the answer is right, but no gradient comes back through it: no `detach`, no `no_grad`.")
 
 
 def _changed(xt: Tensor, t: Tensor, cond: Tensor) -> list[tuple[str, tuple[Tensor, Tensor, Tensor]]]:
