@@ -39,11 +39,16 @@ def opened(request, browser, tmp_path_factory):
 @pytest.fixture
 def page(opened):
     """The page, with nothing chosen, t = 25 and the mouse elsewhere."""
-    opened.page.mouse.move(2, 2)
-    opened.page.evaluate("document.activeElement.blur()")
-    opened.page.evaluate(ASK, "equations.symbol, equations.t = '', 25")
-    wait_words(opened.page, "Point at a symbol")
-    return opened.page
+    page = opened.page
+    page.mouse.move(2, 2)
+    # From the page's side, as what it has sent may still be on its way: the kernel's word would cross it.
+    page.locator(".dilviz-equations button").first.focus()
+    page.keyboard.press("Escape")
+    wait_words(page, "Point at a symbol")
+    wait_kernel(page, "repr(equations.symbol)", "''")
+    page.evaluate(ASK, "equations.t = 25")
+    page.wait_for_function("() => document.querySelector('.dilviz-equations input').value === '25'")
+    return page
 
 
 def wait_words(page, words):
