@@ -450,6 +450,12 @@ WRONG = {
         (COMPLETE_04 + "pass", "returns nothing"),
         (COMPLETE_04 + "return x0", "you return the estimate of x_0 itself"),
         (COMPLETE_04 + "return xt", "that is x_t again"),
+        (
+            COMPLETE_04 + "eps = (xt - alpha_bar_t * x0) / (1 - alpha_bar_t)\n"
+            "    return alpha_bar_s * x0 + (1 - alpha_bar_s) * eps",
+            "all roots are forgotten",
+        ),
+        (COMPLETE_04 + EPS_04 + "return alpha_bar_s.sqrt() * xt + (1 - alpha_bar_s).sqrt() * eps", "where x0 belongs"),
         (COMPLETE_04 + EPS_04 + "return alpha_bar_t.sqrt() * x0 + (1 - alpha_bar_t).sqrt() * eps", "that is x_t again"),
         (
             COMPLETE_04 + "eps = (xt - alpha_bar_s.sqrt() * x0) / (1 - alpha_bar_s).sqrt()\n"

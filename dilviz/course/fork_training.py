@@ -1,4 +1,4 @@
-"""Training on the fork with a loss of one's own: batches for a small network, and walks of what it has learned."""
+"""Training on the fork with what a learner wrote: its data, batches for a small network, walks of what was learned."""
 
 from __future__ import annotations
 
@@ -12,20 +12,37 @@ from torch import Tensor
 from dilviz.diffusion import MLPDenoiser, NoiseSchedule
 from dilviz.imitation import DiffusionPolicy, Windows, rollout
 from dilviz.imitation.chunks import scales_of
-from dilviz.imitation.scaling import MinMax
 from dilviz.tasks import TASKS, shipped
 
 RECIPE = TASKS["fork"].recipe
 SEEDS, WIDTH, BATCH = range(1000, 1200), 96, 64
 
 
-@cache
-def _fork_rows() -> tuple[Tensor, Tensor, MinMax, MinMax]:
-    """The fork's demonstrations as chunks (N, 8, 2) and conditions (N, 4), scaled, with the scales."""
-    horizons = RECIPE.obs_horizon, RECIPE.pred_horizon, RECIPE.action_horizon
-    windows = Windows(TASKS["fork"].demonstrations(RECIPE.demos), *horizons)
-    observed, acted = scales_of(windows)
-    return acted.scale(windows.actions()), observed.scale(windows.observations()).flatten(1), observed, acted
+class ForkData:
+    """The fork's demonstrations as a network sees them, and the way back from a network to a policy."""
+
+    def __init__(self) -> None:
+        self.horizons = RECIPE.obs_horizon, RECIPE.action_horizon
+        demonstrations = TASKS["fork"].demonstrations(RECIPE.demos)
+        windows = Windows(demonstrations, RECIPE.obs_horizon, RECIPE.pred_horizon, RECIPE.action_horizon)
+        self.scales = observed, acted = scales_of(windows)
+        self.chunks = acted.scale(windows.actions())  # (N, 8, 2)
+        self.looks = observed.scale(windows.observations()).flatten(1)  # (N, 4)
+
+    def policy(self, denoiser: Any, schedule: NoiseSchedule) -> DiffusionPolicy:
+        """A policy that asks this network.
+
+        Args:
+            denoiser: trained on `chunks`, with `looks` as its condition.
+            schedule: of the noise that it was trained on.
+
+        Returns:
+            The policy.
+        """
+        return DiffusionPolicy(denoiser, schedule, *self.scales, *self.horizons)
+
+
+_fork_data = cache(ForkData)  # one for all trainings
 
 
 class ForkTraining:
@@ -37,10 +54,10 @@ class ForkTraining:
     """
 
     def __init__(self, prediction_type: str, seed: int = 0) -> None:
-        chunks, cond, *_ = _fork_rows()
+        self.data = _fork_data()
         self.schedule, self.seed = NoiseSchedule(RECIPE.num_train_timesteps), seed
-        horizon, dim = chunks.shape[1:]
-        self.network = MLPDenoiser(horizon, dim, cond.shape[1], WIDTH, prediction_type=prediction_type, seed=seed)
+        (_, horizon, dim), (_, cond_dim) = self.data.chunks.shape, self.data.looks.shape
+        self.network = MLPDenoiser(horizon, dim, cond_dim, WIDTH, prediction_type=prediction_type, seed=seed)
         self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=1e-3, fused=True)
 
     def batches(self, steps: int) -> Iterator[tuple[Callable[[Tensor, Tensor], Tensor], Tensor, Tensor, Tensor]]:
@@ -53,7 +70,7 @@ class ForkTraining:
             An iterator of the network, with what was seen in each row, as a function of x_t and t; x0 (B, 8, 2), noise
             like it, and t (B,).
         """
-        chunks, cond, *_ = _fork_rows()
+        chunks, cond = self.data.chunks, self.data.looks
         generator = torch.Generator().manual_seed(self.seed)
         for _ in range(steps):
             rows = torch.randint(len(chunks), (BATCH,), generator=generator)
@@ -63,9 +80,7 @@ class ForkTraining:
 
     def policy(self) -> DiffusionPolicy:
         """The network as a policy of the fork."""
-        _, _, observed, acted = _fork_rows()
-        horizons = RECIPE.obs_horizon, RECIPE.action_horizon
-        return DiffusionPolicy(self.network.eval(), self.schedule, observed, acted, *horizons)
+        return self.data.policy(self.network.eval(), self.schedule)
 
 
 def walk(trained: Mapping[str, ForkTraining]) -> None:

@@ -16,13 +16,10 @@ from dilviz.course.check import NotYet, Wrong, call, exercise, fresh, one_of
 from dilviz.course.layers import Layers, look_through
 from dilviz.course.pads import AskingPad
 from dilviz.diffusion import ExactDenoiser, NoiseSchedule
-from dilviz.imitation import DiffusionPolicy, Windows
-from dilviz.imitation.chunks import scales_of
 from dilviz.show.base import rounded
 from dilviz.show.pad import path
 from dilviz.show.small_training import LONGEST, Shot, SmallTraining, T, Yardstick, shape
 from dilviz.show.training import FORK, TrainingExplorer
-from dilviz.tasks import TASKS
 
 # --- predict ---------------------------------------------------------------------------------------------------------
 CLOSE = 0.1
@@ -131,32 +128,6 @@ def _misjudged(guessed: np.ndarray, curve: np.ndarray) -> str:
 
 
 # --- complete --------------------------------------------------------------------------------------------------------
-class ForkData:
-    """The fork's demonstrations as a network sees them, and the way back from a network to a policy."""
-
-    def __init__(self) -> None:
-        recipe = TASKS["fork"].recipe
-        self.horizons = recipe.obs_horizon, recipe.action_horizon
-        windows = Windows(
-            TASKS["fork"].demonstrations(recipe.demos), recipe.obs_horizon, recipe.pred_horizon, recipe.action_horizon
-        )
-        self.scales = observed, acted = scales_of(windows)
-        self.chunks = acted.scale(windows.actions())  # (N, 8, 2)
-        self.looks = observed.scale(windows.observations()).flatten(1)  # (N, 4)
-
-    def policy(self, denoiser: Any, schedule: NoiseSchedule) -> DiffusionPolicy:
-        """A policy that asks this network.
-
-        Args:
-            denoiser: trained on `chunks`, with `looks` as its condition.
-            schedule: of the noise that it was trained on.
-
-        Returns:
-            The policy.
-        """
-        return DiffusionPolicy(denoiser, schedule, *self.scales, *self.horizons)
-
-
 @exercise("03.complete", minutes=6)
 def judge_forward(forward: Any) -> str:
     """A function forward(self, xt, t, cond) -> answer, of which `self` is some Layers.

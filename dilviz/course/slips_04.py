@@ -77,7 +77,13 @@ SLIPS: dict[str, Step] = {
     "both roots are forgotten in the last line: the factors are √ᾱ_s and √(1−ᾱ_s).": (
         lambda xt, x0, t, s: s * x0 + (1 - s) * _eps(xt, x0, t)
     ),
-    "in the last line the factor of x0 is √ᾱ_t; it is √ᾱ_s.": (
+    "all roots are forgotten: both where the noise is found and in the last line ᾱ stands for √ᾱ, 1−ᾱ for √(1−ᾱ).": (
+        lambda xt, x0, t, s: s * x0 + (1 - s) * (xt - t * x0) / (1 - t)
+    ),
+    "in the last line xt stands where x0 belongs: √ᾱ_s is the factor of the estimate.": (
+        lambda xt, x0, t, s: s.sqrt() * xt + (1 - s).sqrt() * _eps(xt, x0, t)
+    ),
+    "in the last line the factor of x0 is √ᾱ_t; it should be √ᾱ_s.": (
         lambda xt, x0, t, s: t.sqrt() * x0 + (1 - s).sqrt() * _eps(xt, x0, t)
     ),
     "you put x_t in where the noise belongs; x_t holds data, too. Take that away first.": (
