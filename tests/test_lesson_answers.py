@@ -524,6 +524,7 @@ WRONG = {
             "    return schedule.timestep_at(torch.linspace(a, b, n).double().log())",
             "fresh inputs come out wrong",  # between two times log-SNR is linear, SNR is not
         ),
+        (TRANSFER_04 + "return schedule.timestep_at(torch.linspace(-6, 5, n).double())", "the ends are fixed"),
         (TRANSFER_04 + "return torch.arange(n)", "fresh inputs come out wrong"),
         (TRANSFER_04 + "return list(range(n + 3))", "the shape is"),
         (TRANSFER_04 + "return schedule.timestep_at(torch.full((n,), torch.nan))", "no finite number"),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from dilviz.diffusion import NoiseSchedule
+from dilviz.diffusion import NoiseSchedule, ddim
 from dilviz.errors import InputError
 from dilviz.imitation import CloningPolicy, DiffusionPolicy, Windows, rollout, train_cloning, train_diffusion_policy
 from dilviz.imitation.cloning import ChunkRegressor
@@ -168,6 +168,13 @@ def test_options_of_the_sampler_reach_it():
     plain = policy.use("ddim", 5).act(seen, torch.Generator().manual_seed(0))
     noisy = policy.use("ddim", 5, eta=1.0).act(seen, torch.Generator().manual_seed(0))
     assert not torch.allclose(plain, noisy)
+    cond, noise = policy.condition(seen), torch.randn(3, 6, 2, generator=torch.Generator().manual_seed(0))
+    leading = policy.use("ddim", 5, timestep_spacing="leading").sample(cond, torch.Generator().manual_seed(0))
+    by_hand = ddim(policy.denoiser, policy.schedule, noise, timesteps=[16, 12, 8, 4, 0], cond=cond)
+    assert torch.allclose(leading, by_hand)
+    with pytest.raises(InputError, match="timestep_spacing 'lagging' is unknown"):
+        policy.use("ddim", 5, timestep_spacing="lagging")
+    assert policy.sampler_options == {"timestep_spacing": "leading"}  # a refusal changes nothing
 
 
 def test_a_cloned_policy_knows_how_far_it_sees_ahead():

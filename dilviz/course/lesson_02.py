@@ -192,7 +192,7 @@ def judge_suspect(answer: Any) -> str:
 
 
 # --- transfer --------------------------------------------------------------------------------------------------------
-@exercise("02.transfer", minutes=8)
+@exercise("02.transfer", minutes=6)
 def judge_best_of_points(my_denoiser: Any) -> str:
     """A function my_denoiser(xt, alpha_bar, points, weights) -> E[x_0 | x_t] for a finite set of points.
 

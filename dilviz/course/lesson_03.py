@@ -221,7 +221,7 @@ def _new_data(generator: torch.Generator) -> list[tuple[str, Tensor]]:
     ]
 
 
-@exercise("03.transfer", minutes=10)
+@exercise("03.transfer", minutes=6)
 def judge_generated(generate: Any) -> str:
     """A function generate(points, count) -> new points like the given ones, in their own units.
 
@@ -281,7 +281,7 @@ def _score(says: str, points: Tensor, samples: Tensor) -> float:
     if there < 0.75:
         raise Wrong(
             f"{says}: {there:.0%} of your points lie on the data (nearer than a tenth of its extent), 75% are asked "
-            "for. A network of width 64 gets there with 1000 steps at lr=1e-2, on data in [-1, 1]."
+            "for. A network of width 64 gets there with 1000 steps at lr=1e-2, on data scaled to [-1, 1]."
         )
     if covered < 0.85:
         raise Wrong(f"{says}: your points are right, but near only {covered:.0%} of the data; the rest is left out.")

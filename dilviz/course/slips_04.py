@@ -142,6 +142,9 @@ GRIDS: dict[str, Callable[[NoiseSchedule, int], Tensor]] = {
     "your times are evenly spaced in ln ᾱ; log-SNR is ln(ᾱ / (1−ᾱ)).": (
         lambda schedule, n: _evenly(schedule, n, torch.log)
     ),
+    "the ends are fixed at −6 and 5; take log-SNR at T−1 and at 0 of the schedule that is given.": (
+        lambda schedule, n: schedule.timestep_at(torch.linspace(-6, 5, n, dtype=torch.float64))
+    ),
     "these are values of log-SNR; `schedule.timestep_at(…)` turns them into times.": (
         lambda schedule, n: schedule.log_snr(uniform_timesteps(schedule, n))
     ),

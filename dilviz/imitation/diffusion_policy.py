@@ -76,13 +76,14 @@ class DiffusionPolicy(ChunkPolicy):
             warm_start: how far to noise the last chunk of the same episode, shifted to now, to start from it instead
                 of from pure noise: 0 (the last pass alone) to 1 (all of them). Only the passes below that noise are
                 made. None: always from pure noise.
-            options: of the sampler, such as eta of "ddim", 0 to 1.
+            options: of the sampler: eta of "ddim", 0 to 1; timestep_spacing, "trailing" where none is given.
 
         Returns:
             Itself.
 
         Raises:
-            InputError: an unknown sampler, steps, warm start or eta out of range, or eta for a sampler that has none.
+            InputError: an unknown sampler or spacing; steps, warm start or eta out of range, or eta for a sampler that
+                has none.
         """
         names = [name for name, known in SAMPLERS.items() if sampler in (name, known)]
         if not names and not isinstance(sampler, Sampler):
@@ -94,10 +95,12 @@ class DiffusionPolicy(ChunkPolicy):
             raise InputError(f"eta belongs to the sampler ddim, not to {sampler}; leave one of the two out.")
         if not 0 <= options.get("eta", 0) <= 1:
             raise InputError(f"eta is {options['eta']}; give a number from 0 (deterministic) to 1 (as random as DDPM).")
+        spacing = options.get("timestep_spacing", "trailing")
+        timesteps = inference_timesteps(self.schedule, num_inference_steps, timestep_spacing=spacing)
         if warm_start is not None and not 0 <= warm_start <= 1:
             raise InputError(f"warm_start is {warm_start}; give a number from 0 to 1, or None for none.")
         self.sampler, self.num_inference_steps, self.sampler_options = sampler, num_inference_steps, options
-        self.warm_start = warm_start
+        self.warm_start, self.timesteps = warm_start, timesteps
         return self
 
     @property
@@ -151,7 +154,7 @@ class DiffusionPolicy(ChunkPolicy):
             (B, pred_horizon, act_dim), scaled to [-1, 1], from the oldest observation on.
         """
         noise = draw_noise((len(cond), self.denoiser.horizon, self.denoiser.dim), generator, cond.device)
-        timesteps = inference_timesteps(self.schedule, self.num_inference_steps)
+        timesteps = self.timesteps
         if near is not None:
             assert self.warm_start is not None
             below = timesteps[timesteps <= self.warm_start * (len(self.schedule) - 1)]

@@ -112,7 +112,7 @@ class LiveFork(Live):
         if policy is None:
             policy = rounded_policy(self.policies[0])
             assert isinstance(policy, DiffusionPolicy)  # the first of the two is
-            policy.num_inference_steps = self.steps
+            policy.use(policy.sampler, self.steps, **policy.sampler_options)
         return self._walked(policy, range(self.seed, self.seed + count))
 
     def _walked(self, policy: Policy, seeds: Sequence[int]) -> Episodes:
