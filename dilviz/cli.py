@@ -106,6 +106,7 @@ def _parser() -> _Parser:
     add("tasks", _tasks, _show_tasks, "list the tasks")
     _add_train(add("train", _train, _show_train, "train a policy on an expert's demonstrations"))
     _add_evaluate(add("evaluate", _evaluate, _show_evaluate, "let a policy act and count its successes"))
+    _add_compare(add("compare", _compare, _show_compare, "train every learner on the same demonstrations, and count"))
     bench = add("bench", _bench, _show_bench, "measure speed against the budgets")
     bench.add_argument("parts", nargs="*", metavar="core|fit|ui|live", help="none named: all")
     bench.add_argument("--check", action="store_true", help="exit with 1 where a bar is missed")
@@ -116,7 +117,11 @@ def _parser() -> _Parser:
 def _add_train(sub: _Parser) -> None:
     sub.add_argument("task", nargs="?", help="whose expert is recorded; `dilviz tasks` lists them")
     sub.add_argument("--dataset", metavar="ID", help="a Minari data set on this machine, in place of a task")
-    sub.add_argument("--policy", default="diffusion", help="diffusion, cloning or cloning-onestep")
+    sub.add_argument(
+        "--policy",
+        default="diffusion",
+        help="diffusion, diffusion-unet, cloning, cloning-onestep, mdn, mdn-onestep, lookup or dagger",
+    )
     sub.add_argument("--out", required=True, metavar="DIR", help="where the policy goes")
     numbers = "demos steps obs-horizon pred-horizon action-horizon"
     for name in numbers.split():
@@ -137,6 +142,21 @@ def _add_evaluate(sub: _Parser) -> None:
     sub.add_argument("--eta", type=float, metavar="E")
     sub.add_argument("--action-horizon", type=int, metavar="N")
     sub.add_argument("--out", metavar="FILE", help="write the result there too")
+
+
+def _add_compare(sub: _Parser) -> None:
+    sub.add_argument("task", help="`dilviz tasks` lists them")
+    sub.add_argument("--policies", metavar="A,B", help="all but diffusion-unet where not given")
+    sub.add_argument("--demos", metavar="5,50", help="numbers of demonstrations; the task's own where not given")
+    sub.add_argument("--train-seeds", default="0:5", metavar="A:B|0,1,2")
+    sub.add_argument("--eval-seeds", default="0:200", metavar="A:B|7,11,13")
+    sub.add_argument("--steps", type=int, metavar="N", help="the task's recipe where not given")
+    sub.add_argument("--out", metavar="DIR", help="keep each row there as soon as it is there")
+    sub.add_argument("--resume", action="store_true", help="go on with the rows in DIR")
+    sub.add_argument("--force", action="store_true", help="replace the rows in DIR")
+    sub.add_argument("--backend", default="local", help="local, or dask with --scheduler")
+    sub.add_argument("--scheduler", metavar="ADDRESS", help="of Dask, such as tcp://192.0.2.1:8786")
+    sub.add_argument("--jobs", type=int, metavar="N", help="trainings at a time on this machine; one a core")
 
 
 def _add_embed(sub: _Parser) -> None:
@@ -178,6 +198,17 @@ def _evaluate(seeds: str, **options: Any) -> Result:
     return evaluate(seeds=parse_seeds(seeds), **options), 0
 
 
+def _compare(
+    task: str, policies: str | None, demos: str | None, train_seeds: str, eval_seeds: str, **options: Any
+) -> Result:
+    from dilviz.comparison import compare
+    from dilviz.evaluation import parse_seeds
+
+    names = policies.split(",") if policies is not None else None
+    counts = parse_seeds(demos) if demos is not None else None
+    return compare(task, names, counts, parse_seeds(train_seeds), parse_seeds(eval_seeds), **options), 0
+
+
 def _bench(parts: list[str], check: bool) -> Result:
     from dilviz.bench import bench
 
@@ -202,9 +233,10 @@ def _show_tasks(result: dict) -> str:
 
 
 def _show_train(result: dict) -> str:
+    loss = "" if result["loss"] is None else f"loss {result['loss']:.4g}, "
     return (
         f"{result['policy']} for {result['task']}: {result['demos']} demonstrations, {result['steps']} steps, "
-        f"loss {result['loss']:.4g}, {result['cpu_s']:.0f} CPU-seconds; written to {result['checkpoint']}"
+        f"{loss}{result['cpu_s']:.0f} CPU-seconds; written to {result['checkpoint']}"
     )
 
 
@@ -216,6 +248,12 @@ def _show_evaluate(result: dict) -> str:
         f"({result['success_rate']:.1%}, 95 % interval {low:.1%} to {high:.1%}){modes}; "
         f"mean return {result['return_mean']:.1f}; {result['latency_ms']['p50']:.1f} ms a chunk"
     )
+
+
+def _show_compare(result: dict) -> str:
+    from dilviz.comparison import comparison_text
+
+    return comparison_text(result["rows"])
 
 
 def _show_embed(result: dict) -> str:

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from dilviz.diffusion import resolve_device
-from dilviz.diffusion.checkpoint import check_writable
 from dilviz.diffusion.recipe import check_number
 from dilviz.errors import InputError, MissingExtra
+from dilviz.folders import folder_for
 from dilviz.imitation import Episodes, Windows
 from dilviz.imitation.episodes import check_horizons
 from dilviz.imitation.exchange import dataset_environment, read_minari
@@ -88,19 +84,22 @@ def train(
     if (task is None) == (dataset is None):
         raise InputError("name a task or, with --dataset, a Minari data set; one of the two.")
     learner = get_learner(policy)
+    if learner.asks and task is None:
+        raise InputError(f"policy {policy} asks an expert, and a data set holds none; name a task.")
     check_number("seed", seed)
     changes = {name: value for name, value in changes.items() if value is not None}
-    recipe = _recipe(policy, usable(task).recipe if task else FOR_DATASETS, changes)
+    recipe = recipe_of(policy, usable(task).recipe if task else FOR_DATASETS, changes)
     place = resolve_device(device)
     if place.type == "meta":
         raise InputError("device 'meta' computes nothing; take auto or cpu.")
     episodes = _demonstrations(task, dataset, recipe, changes.get("demos"))
     windows = Windows(episodes, recipe.obs_horizon, recipe.pred_horizon, recipe.action_horizon)
-    with _folder(out, resume, force) as folder:
+    with folder_for(out, (WEIGHTS, STATE), "training", resume, force) as folder:
         trained, history = learner.train(
             windows,
             action_horizon=recipe.action_horizon,
             **{name: getattr(recipe, name) for name in learner.uses},
+            **({"task": get_task(task)} if learner.asks and task else {}),
             seed=seed,
             device=device,
             checkpoint=folder / STATE,
@@ -112,7 +111,7 @@ def train(
             "policy": policy,
             "demos": len(episodes),
             "data_sha256": episodes.sha256,
-            "steps": recipe.steps,
+            "steps": recipe.steps if "steps" in learner.uses else 0,
             "seed": seed,
             "params": sum(p.numel() for p in trained.network.parameters()),
             "loss": history.loss,
@@ -127,8 +126,20 @@ def train(
     return {"checkpoint": out} | done | times
 
 
-def _recipe(policy: str, recipe: Recipe, changes: dict[str, Any]) -> Recipe:
-    """The recipe with changes, for a learner that may have no use for some of it."""
+def recipe_of(policy: str, recipe: Recipe, changes: dict[str, Any]) -> Recipe:
+    """The recipe with changes, for a learner that may have no use for some of it.
+
+    Args:
+        policy: a name in LEARNERS.
+        recipe: the task's.
+        changes: fields that are others.
+
+    Returns:
+        The learner's recipe.
+
+    Raises:
+        InputError: a field that the learner does not have, or horizons that do not fit.
+    """
     learner = get_learner(policy)
     horizons = () if learner.one_step else ("pred_horizon", "action_horizon")
     if foreign := [name for name in changes if name not in ("demos", "obs_horizon", *horizons, *learner.uses)]:
@@ -169,69 +180,6 @@ def usable(name: str) -> Task:
     if task.needs and not task.available:
         raise MissingExtra(f"task {name!r} needs a package that is not installed: pip install '{task.needs[1]}'.")
     return task
-
-
-@contextmanager
-def _folder(out: str, resume: bool, force: bool) -> Iterator[Path]:
-    """The folder to write to, empty or meant, and nobody else's: nothing that somebody put there is touched.
-
-    What --force replaces stays until its successor is whole, and bad input leaves no empty folder behind.
-    """
-    folder = Path(out)
-    missing = _check_folder(out, folder, resume, force)
-    try:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise InputError(f"--out {out} cannot be written ({error.strerror}); name another place.") from error
-        with _locked(folder):
-            for left in folder.glob("*.unfinished"):  # by a training that was killed while it wrote
-                left.unlink()
-            check_writable(folder / WEIGHTS)
-            yield folder
-    finally:
-        for place in missing:
-            with suppress(OSError):
-                place.rmdir()  # empty ones only
-
-
-def _check_folder(out: str, folder: Path, resume: bool, force: bool) -> list[Path]:
-    """Refuse a folder that is not meant for this; say which of it and its parents are not there yet."""
-    if not out:
-        raise InputError("--out is empty; name a folder.")
-    if resume and force:
-        raise InputError("--resume goes on with what is there and --force replaces it; give one of the two.")
-    try:
-        if folder.exists() and not folder.is_dir():
-            raise InputError(f"--out {out} is a file; name a folder.")
-        held = {entry.name for entry in folder.iterdir()} if folder.exists() else set()
-        missing = [place for place in (folder, *folder.parents) if not place.exists()]
-    except OSError as error:
-        raise InputError(f"--out {out} cannot be written ({error.strerror}); name another place.") from error
-    foreign = {name for name in held if not name.startswith((WEIGHTS, STATE))}
-    if foreign:
-        raise InputError(f"--out {out} holds other things ({sorted(foreign)[0]}); name an empty or a new folder.")
-    if held and not resume and not force:
-        raise InputError(f"--out {out} holds a training already; --resume goes on with it, --force replaces it.")
-    return missing
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """One training a folder. The system lets go of the lock when the process ends, however it ends."""
-    try:
-        import fcntl
-    except ImportError:  # Windows has no such lock
-        yield
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    except BlockingIOError as error:
-        raise InputError(f"another training writes to --out {folder} just now; name another folder.") from error
-    finally:
-        os.close(handle)
 
 
 def environment() -> dict:

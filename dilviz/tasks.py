@@ -80,6 +80,8 @@ class Task:
         modes: the ways there are, where there is more than one.
         needs: the package without which it cannot run, and the pip name that brings it.
         options: of the environment.
+        asked: makes the expert that can be asked at any place, one whose action is a function of what it sees; None
+            where `expert` is one.
     """
 
     name: str
@@ -95,6 +97,15 @@ class Task:
     modes: tuple[str, ...] = ()
     needs: tuple[str, str] | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+    asked: Callable[[], Policy] | None = None
+
+    def answers(self) -> Policy:
+        """The expert that can be asked at any place.
+
+        Returns:
+            A policy that sees one observation.
+        """
+        return (self.asked or self.expert)()
 
     @property
     def available(self) -> bool:
@@ -181,6 +192,7 @@ TASKS: dict[str, Task] = {
             env_id="dilviz/Fork-v0",
             observation_dim=2,
             expert=ForkExpert,
+            asked=partial(ForkExpert, commits=False),
             recipe=Recipe(demos=400, steps=8_000, obs_horizon=2, pred_horizon=8, action_horizon=4, width=176),
             **_FORK,
         ),
@@ -189,6 +201,7 @@ TASKS: dict[str, Task] = {
             env_id="dilviz/ForkMoving-v0",
             observation_dim=7,
             expert=partial(ForkExpert, None),
+            asked=partial(ForkExpert, None, commits=False),
             recipe=Recipe(demos=8_000, steps=100_000, obs_horizon=2, pred_horizon=8, action_horizon=4, width=172),
             **_FORK,
         ),

@@ -26,7 +26,7 @@ class Record:
 
     Args:
         step: steps done.
-        loss: mean squared error over the steps since the last record.
+        loss: mean over the steps since the last record: the squared error, or the denoiser's own.
         learning_rate: of the last step.
     """
 
@@ -57,6 +57,7 @@ class Loop:
         device: torch.device,
     ) -> None:
         self.denoiser, self.recipe, self.step = denoiser, recipe, 0
+        self.loss = getattr(denoiser, "loss", nn.functional.mse_loss)
         self.shape, self.num_data, self.has_cond = data.shape[1:], data[0].numel(), cond is not None
         parts = [data.flatten(1)] if cond is None else [data.flatten(1), cond]
         # (N, horizon · dim + cond_dim): one gather a step.
@@ -113,7 +114,7 @@ class Loop:
         # No cache: a weight is cast once a step anyhow, and a cast must not outlive the graph that it is part of.
         with torch.autocast("cuda", torch.bfloat16, cache_enabled=False) if self.autocast else nullcontext():
             output = self.denoiser(xt, t, cond)
-        loss = nn.functional.mse_loss(output.float(), target)
+        loss = self.loss(output.float(), target)
         self.gradient.zero_()
         loss.backward()
         self._clip()

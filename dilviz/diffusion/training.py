@@ -34,9 +34,9 @@ class History:
     resumed_from: int | None = None
 
     @property
-    def loss(self) -> float:
-        """The last loss."""
-        return self.records[-1].loss
+    def loss(self) -> float | None:
+        """The last loss; None where nothing was trained."""
+        return self.records[-1].loss if self.records else None
 
 
 class TrainingDiverged(RuntimeError):
@@ -64,7 +64,8 @@ def fit(
     """Train a denoiser; at the end it carries the moving average of its weights.
 
     Args:
-        denoiser: called as `denoiser(xt, t, cond)`, with an attribute `prediction_type`. (Dropout draws from the global
+        denoiser: called as `denoiser(xt, t, cond)`, with an attribute `prediction_type`. One that has a method
+            `loss(output, target)` is trained on that, and not on the squared error. (Dropout draws from the global
             generator, which no seed of ours and no checkpoint holds.)
         schedule: the noise.
         data: (N, horizon, dim) clean data, finite, scaled to about [-1, 1].

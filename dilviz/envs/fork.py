@@ -1,7 +1,7 @@
 """The fork: an agent walks to a goal behind a round tree. Both ways round are good; the middle is not.
 
 The dynamics stand here once, as pure functions on batches. The expert commits early: a coin that nobody else sees
-picks the side before the first step.
+picks the side before the first step. Another expert reacts: it takes the side on which it stands.
 """
 
 from __future__ import annotations
@@ -160,16 +160,18 @@ def way_points(scene: Scene, side: np.ndarray, clearance: np.ndarray) -> np.ndar
 
 
 class ForkExpert:
-    """Walks round the tree on the side that its coin has picked, with an unsteady hand.
+    """Walks round the tree with an unsteady hand, on the side that its coin has picked, or on the nearer one.
 
     Args:
         scene: where things are, where that does not vary; None reads it off the observations.
+        commits: a coin picks the side. Otherwise it is the side on which the expert stands, so that what it does is a
+            function of what it sees: this one can be asked at any place, not only at the start.
     """
 
     obs_horizon = 1
 
-    def __init__(self, scene: Scene | None = FORK) -> None:
-        self.scene = scene
+    def __init__(self, scene: Scene | None = FORK, commits: bool = True) -> None:
+        self.scene, self.commits = scene, commits
 
     def act(self, observations: Tensor, generator: Generators = None) -> Tensor:
         """The whole walk at once: the expert knows where it wants to go.
@@ -184,8 +186,8 @@ class ForkExpert:
         seen = observations[:, -1].double().numpy()
         position = seen[:, :2]
         draws = draw_noise((len(seen), MAX_STEPS + 1, 2), generator).double().numpy()
-        side = np.where(draws[:, 0, 0] > 0, 1, -1)
         scene = Scene.of(seen[:, 2:], position) if self.scene is None else replace(self.scene, start=position)
+        side = np.where(draws[:, 0, 0] > 0, 1, -1) if self.commits else _nearer_side(scene)
         plan = way_points(scene, side, CLEARANCE + CLEARANCE_STD * draws[:, 0, 1])
         leg, actions = np.zeros(len(seen), int), []
         for noise in draws[:, 1:].swapaxes(0, 1):
@@ -193,6 +195,12 @@ class ForkExpert:
             actions.append(np.clip(action + HAND * noise, -1, 1))
             position, _, _ = move(scene, position, actions[-1])
         return torch.from_numpy(np.stack(actions, axis=1)).float()
+
+
+def _nearer_side(scene: Scene) -> np.ndarray:
+    """1 where the start lies right of the line from the tree to the goal, seen along it, else -1: (B,)."""
+    along, away = np.broadcast_arrays(scene.goal - scene.tree, scene.start - scene.tree)
+    return np.where(along[:, 0] * away[:, 1] - along[:, 1] * away[:, 0] <= 0, 1, -1)
 
 
 def _toward(position: np.ndarray, plan: np.ndarray, leg: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

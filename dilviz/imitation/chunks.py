@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from pathlib import Path
 from typing import Any, Self
 
@@ -56,7 +57,7 @@ class ChunkPolicy:
     @property
     def device(self) -> torch.device:
         """Where the network lives."""
-        return next(self.network.parameters()).device
+        return next(chain(self.network.parameters(), self.network.buffers())).device
 
     @torch.no_grad()
     def act(self, observations: Tensor, generator: Generators = None) -> Tensor:
@@ -158,6 +159,72 @@ class ChunkPolicy:
     def _restored(cls, recipe: dict, tensors: dict[str, Tensor]) -> Self:
         """A policy as it was saved, but for the weights of its network."""
         raise NotImplementedError
+
+
+class DirectPolicy(ChunkPolicy):
+    """A policy whose network goes straight from what was seen to the actions from now on.
+
+    Args:
+        network: of the kind's `network_type`; its `config` names horizon, dim and cond_dim.
+        observation_scale: min-max of the observations that it was trained on.
+        action_scale: likewise of the actions.
+        obs_horizon: observations that it sees, the newest last.
+        action_horizon: actions that it gives at a time.
+
+    Raises:
+        InputError: horizons or scales that do not fit together.
+    """
+
+    network_type: type[nn.Module]
+    network: Any  # each kind's own
+
+    def __init__(
+        self,
+        network: nn.Module,
+        observation_scale: MinMax,
+        action_scale: MinMax,
+        obs_horizon: int,
+        action_horizon: int,
+    ) -> None:
+        size: dict[str, int] = network.config  # type: ignore[assignment]
+        super().__init__(
+            network, size["cond_dim"], size["dim"], observation_scale, action_scale, obs_horizon,
+            obs_horizon - 1 + size["horizon"], action_horizon,
+        )  # fmt: skip
+
+    @classmethod
+    def of(cls, windows: Windows, action_horizon: int, **size: Any) -> Self:
+        """An untrained one, with the scales of some demonstrations.
+
+        Args:
+            windows: of the demonstrations.
+            action_horizon: actions that it gives at a time.
+            size: of the network, beside what the windows say.
+
+        Returns:
+            The policy.
+        """
+        horizon = windows.pred_horizon - windows.obs_horizon + 1
+        (*_, dim), (*_, obs_dim) = windows.actions().shape, windows.observations().shape
+        network = cls.network_type(horizon=horizon, dim=dim, cond_dim=windows.obs_horizon * obs_dim, **size)
+        return cls(network, *scales_of(windows), windows.obs_horizon, action_horizon)
+
+    def examples(self, windows: Windows) -> tuple[Tensor, Tensor]:
+        """What the network learns from: the expert's chunks from each newest observation on, and what was seen.
+
+        Args:
+            windows: of demonstrations.
+
+        Returns:
+            (windows, horizon, act_dim) and (windows, cond_dim), scaled.
+        """
+        chunks = windows.actions()[:, self.obs_horizon - 1 :]
+        return self.action_scale.scale(chunks), self.condition(windows.observations())
+
+    @classmethod
+    def _restored(cls, recipe: dict, tensors: dict[str, Tensor]) -> Self:
+        network = cls.network_type(**recipe["network"])
+        return cls(network, *saved_scales(tensors), recipe["obs_horizon"], recipe["action_horizon"])
 
 
 def saved_scales(tensors: dict[str, Tensor]) -> tuple[MinMax, MinMax]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any, Self
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -12,9 +12,8 @@ from torch.nn.functional import silu
 from dilviz.diffusion import History, NoiseSchedule, fit
 from dilviz.diffusion.denoisers import check_sizes, linear_layer
 from dilviz.diffusion.noise import Generators
-from dilviz.imitation.chunks import ChunkPolicy, saved_scales, scales_of
+from dilviz.imitation.chunks import DirectPolicy
 from dilviz.imitation.episodes import Windows
-from dilviz.imitation.scaling import MinMax
 
 
 class ChunkRegressor(nn.Module):
@@ -61,46 +60,18 @@ class ChunkRegressor(nn.Module):
         return self.layers[-1](h).unflatten(1, (self.config["horizon"], self.config["dim"]))
 
 
-class CloningPolicy(ChunkPolicy):
+class CloningPolicy(DirectPolicy):
     """Gives the actions that are right on average.
-
-    Args:
-        network: from what was seen to the actions from now on.
-        observation_scale: min-max of the observations that it was trained on.
-        action_scale: likewise of the actions.
-        obs_horizon: observations that it sees, the newest last.
-        action_horizon: actions that it gives at a time.
-
-    Raises:
-        InputError: horizons or scales that do not fit together.
 
     Source:
         Pomerleau 1989, ALVINN; in chunks: Zhao et al. 2023 (arXiv 2304.13705).
     """
 
     kind = "cloning"
-
-    def __init__(
-        self,
-        network: ChunkRegressor,
-        observation_scale: MinMax,
-        action_scale: MinMax,
-        obs_horizon: int,
-        action_horizon: int,
-    ) -> None:
-        size = network.config
-        super().__init__(
-            network, size["cond_dim"], size["dim"], observation_scale, action_scale, obs_horizon,
-            obs_horizon - 1 + size["horizon"], action_horizon,
-        )  # fmt: skip
+    network_type = ChunkRegressor
 
     def _predict(self, cond: Tensor, generator: Generators) -> Tensor:
         return self.network(None, None, cond)
-
-    @classmethod
-    def _restored(cls, recipe: dict, tensors: dict[str, Tensor]) -> Self:
-        network = ChunkRegressor(**recipe["network"])
-        return cls(network, *saved_scales(tensors), recipe["obs_horizon"], recipe["action_horizon"])
 
 
 def train_cloning(
@@ -121,13 +92,7 @@ def train_cloning(
     Raises:
         InputError: as `fit`.
     """
-    observations, actions = windows.observations(), windows.actions()[:, windows.obs_horizon - 1 :]
-    observation_scale, action_scale = scales_of(windows)
-    network = ChunkRegressor(
-        actions.shape[1], actions.shape[2], windows.obs_horizon * observations.shape[-1], width, depth,
-        seed=training.get("seed", 0),
-    )  # fmt: skip
-    policy = CloningPolicy(network, observation_scale, action_scale, windows.obs_horizon, action_horizon)
+    size = {"width": width, "depth": depth, "seed": training.get("seed", 0)}
+    policy = CloningPolicy.of(windows, action_horizon, **size)
     # The schedule is there for the common call: nothing of x_t reaches the answer, so nothing of it reaches the loss.
-    history = fit(network, NoiseSchedule(1), action_scale.scale(actions), policy.condition(observations), **training)
-    return policy, history
+    return policy, fit(policy.network, NoiseSchedule(1), *policy.examples(windows), **training)

@@ -14,6 +14,7 @@ from dilviz.diffusion import (
     MLPDenoiser,
     NoiseSchedule,
     Sampler,
+    TemporalUNet,
     draw_noise,
     fit,
     inference_timesteps,
@@ -49,7 +50,7 @@ class DiffusionPolicy(ChunkPolicy):
 
     def __init__(
         self,
-        denoiser: MLPDenoiser,
+        denoiser: MLPDenoiser | TemporalUNet,
         schedule: NoiseSchedule,
         observation_scale: MinMax,
         action_scale: MinMax,
@@ -184,7 +185,8 @@ class DiffusionPolicy(ChunkPolicy):
     def _restored(cls, recipe: dict, tensors: dict[str, Tensor]) -> Self:
         schedule = NoiseSchedule.from_alphas_cumprod(tensors["alphas_cumprod"])
         horizons = recipe["obs_horizon"], recipe["action_horizon"]
-        policy = cls(MLPDenoiser(**recipe["network"]), schedule, *saved_scales(tensors), *horizons)
+        network = TemporalUNet if "widths" in recipe["network"] else MLPDenoiser
+        policy = cls(network(**recipe["network"]), schedule, *saved_scales(tensors), *horizons)
         options = recipe.get("sampler_options", {})
         return policy.use(recipe["sampler"], recipe["num_inference_steps"], recipe.get("warm_start"), **options)
 
@@ -218,16 +220,62 @@ def train_diffusion_policy(
     Raises:
         InputError: as `fit`.
     """
-    observations, actions = windows.observations(), windows.actions()
-    observation_scale, action_scale = scales_of(windows)
-    denoiser = MLPDenoiser(
-        windows.pred_horizon, actions.shape[-1], windows.obs_horizon * observations.shape[-1], width, depth,
-        prediction_type, seed=training.get("seed", 0),
-    )  # fmt: skip
+    denoiser = MLPDenoiser(*_sizes(windows), width, depth, prediction_type, seed=training.get("seed", 0))
     schedule = NoiseSchedule(num_train_timesteps)
+    return _trained(denoiser, schedule, windows, action_horizon, num_inference_steps, training)
+
+
+def train_diffusion_unet(
+    windows: Windows,
+    *,
+    action_horizon: int,
+    num_train_timesteps: int = 50,
+    num_inference_steps: int = 10,
+    widths: Sequence[int] = (32, 64),
+    prediction_type: str = "sample",
+    **training: Any,
+) -> tuple[DiffusionPolicy, History]:
+    """Train a diffusion policy whose network convolves along the chunk.
+
+    Args:
+        windows: of the demonstrations; pred_horizon is halved once between two widths.
+        action_horizon: as in `train_diffusion_policy`.
+        num_train_timesteps: as in `train_diffusion_policy`.
+        num_inference_steps: as in `train_diffusion_policy`.
+        widths: channels of each level of the U-Net.
+        prediction_type: as in `train_diffusion_policy`.
+        training: handed to `fit`.
+
+    Returns:
+        The policy, and what `fit` did.
+
+    Raises:
+        InputError: as `fit`, or a pred_horizon that cannot be halved.
+    """
+    denoiser = TemporalUNet(
+        *_sizes(windows), widths=widths, prediction_type=prediction_type, seed=training.get("seed", 0)
+    )
+    schedule = NoiseSchedule(num_train_timesteps)
+    return _trained(denoiser, schedule, windows, action_horizon, num_inference_steps, training)
+
+
+def _sizes(windows: Windows) -> tuple[int, int, int]:
+    """Horizon, numbers in an action, numbers in the condition."""
+    observations, actions = windows.observations(), windows.actions()
+    return windows.pred_horizon, actions.shape[-1], windows.obs_horizon * observations.shape[-1]
+
+
+def _trained(
+    denoiser: MLPDenoiser | TemporalUNet,
+    schedule: NoiseSchedule,
+    windows: Windows,
+    action_horizon: int,
+    num_inference_steps: int,
+    training: dict[str, Any],
+) -> tuple[DiffusionPolicy, History]:
+    scales = scales_of(windows)
     policy = DiffusionPolicy(
-        denoiser, schedule, observation_scale, action_scale, windows.obs_horizon, action_horizon,
-        num_inference_steps=num_inference_steps,
-    )  # fmt: skip
-    history = fit(denoiser, schedule, action_scale.scale(actions), policy.condition(observations), **training)
-    return policy, history
+        denoiser, schedule, *scales, windows.obs_horizon, action_horizon, num_inference_steps=num_inference_steps
+    )
+    chunks, seen = policy.action_scale.scale(windows.actions()), policy.condition(windows.observations())
+    return policy, fit(denoiser, schedule, chunks, seen, **training)
