@@ -24,8 +24,8 @@ def folder_for(out: str, names: tuple[str, ...], what: str, resume: bool, force:
         resume: go on with what is there.
         force: replace what is there.
 
-    Yields:
-        The folder, which is there now.
+    Returns:
+        A context: the folder, which is there now.
 
     Raises:
         InputError: it holds something else, cannot be written, or somebody else writes to it.

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from dilviz.assets import asset
-from dilviz.envs.fork import FORK, MAX_STEPS, ForkExpert, Scene, side_of
+from dilviz.envs.fork import FORK, MAX_STEPS, ForkExpert, ReactingForkExpert, Scene, side_of
 from dilviz.envs.gym import environments
 from dilviz.envs.lander import LanderExpert
 from dilviz.errors import InputError
@@ -192,7 +192,7 @@ TASKS: dict[str, Task] = {
             env_id="dilviz/Fork-v0",
             observation_dim=2,
             expert=ForkExpert,
-            asked=partial(ForkExpert, commits=False),
+            asked=ReactingForkExpert,
             recipe=Recipe(demos=400, steps=8_000, obs_horizon=2, pred_horizon=8, action_horizon=4, width=176),
             **_FORK,
         ),
@@ -201,7 +201,7 @@ TASKS: dict[str, Task] = {
             env_id="dilviz/ForkMoving-v0",
             observation_dim=7,
             expert=partial(ForkExpert, None),
-            asked=partial(ForkExpert, None, commits=False),
+            asked=partial(ReactingForkExpert, None),
             recipe=Recipe(demos=8_000, steps=100_000, obs_horizon=2, pred_horizon=8, action_horizon=4, width=172),
             **_FORK,
         ),

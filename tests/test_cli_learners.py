@@ -34,8 +34,11 @@ def dilviz(arguments, capsys, status=0):
 @pytest.mark.parametrize("task", ["fork", "fork-moving"])
 @pytest.mark.parametrize("policy", LEARNERS)
 def test_every_learner_is_trained_and_evaluated(task, policy, capsys):
-    made = dilviz(f"train {task} --policy {policy} --out mine {QUICK}", capsys)
-    assert (made["task"], made["policy"], made["demos"], made["steps"]) == (task, policy, 6, 40)
+    trains = "steps" in LEARNERS[policy].uses
+    options = QUICK if trains else QUICK.replace("--steps 40", "")
+    made = dilviz(f"train {task} --policy {policy} --out mine {options}", capsys)
+    steps = 40 if trains else 0
+    assert (made["task"], made["policy"], made["demos"], made["steps"]) == (task, policy, 6, steps)
     found = dilviz("evaluate mine --seeds 3,99,123456 --json", capsys)
     assert (found["task"], found["policy"], found["train_seed"], found["n"]) == (task, policy, 5, 3)
     assert found["successes"] == sum(found["modes"].values())

@@ -17,7 +17,7 @@ FLOORS = [
     {"tasks"},
     {"show"},
     {"course"},
-    {"__main__", "bench", "bench_live", "bench_ui", "cli", "commands", "evaluation", "lab"},
+    {"__main__", "bench", "bench_live", "bench_ui", "cli", "commands", "comparison", "evaluation", "folders", "lab"},
 ]
 FLOOR = {part: floor for floor, parts in enumerate(FLOORS) for part in parts}
 TOP = len(FLOORS) - 1

@@ -57,14 +57,15 @@ def test_the_first_action_that_is_given_belongs_to_the_newest_observation(obs_ho
 @pytest.mark.parametrize("name", LEARNERS)
 def test_every_learner_is_kept_and_read_back(name, tmp_path):
     learner = LEARNERS[name]
-    windows = Windows(episodes([9, 7]), 2, 2 if learner.one_step else 6, 1 if learner.one_step else 3)
+    horizons = (2, 2, 1) if learner.one_step else (2, 6, 3)
+    windows = Windows(TASKS["fork"].demonstrations(4), *horizons)
     options = {"width": 12, "depth": 2, "steps": 5, "prediction_type": "epsilon", "num_train_timesteps": 10}
     options |= {"num_inference_steps": 3}
     horizon = 1 if learner.one_step else 3
-    options = {n: options[n] for n in learner.uses}
+    options = {n: options[n] for n in learner.uses} | ({"task": TASKS["fork"]} if learner.asks else {})
     policy, _ = learner.train(windows, action_horizon=horizon, device="cpu", **options)
     policy.save(tmp_path / "p.safetensors", {"task": "toy"})
-    seen = torch.randn(4, 2, 3)
+    seen = torch.rand(4, 2, 2)
     assert torch.equal(load_policy(tmp_path / "p.safetensors").act(seen), policy.act(seen))
     assert policy.act(seen).shape == (4, horizon, 2)
 

@@ -1,7 +1,7 @@
 """The fork: an agent walks to a goal behind a round tree. Both ways round are good; the middle is not.
 
 The dynamics stand here once, as pure functions on batches. The expert commits early: a coin that nobody else sees
-picks the side before the first step. Another expert reacts: it takes the side on which it stands.
+picks the side before the first step. Another one reacts: it makes for the goal, and slides along the tree.
 """
 
 from __future__ import annotations
@@ -160,18 +160,16 @@ def way_points(scene: Scene, side: np.ndarray, clearance: np.ndarray) -> np.ndar
 
 
 class ForkExpert:
-    """Walks round the tree with an unsteady hand, on the side that its coin has picked, or on the nearer one.
+    """Walks round the tree on the side that its coin has picked, with an unsteady hand.
 
     Args:
         scene: where things are, where that does not vary; None reads it off the observations.
-        commits: a coin picks the side. Otherwise it is the side on which the expert stands, so that what it does is a
-            function of what it sees: this one can be asked at any place, not only at the start.
     """
 
     obs_horizon = 1
 
-    def __init__(self, scene: Scene | None = FORK, commits: bool = True) -> None:
-        self.scene, self.commits = scene, commits
+    def __init__(self, scene: Scene | None = FORK) -> None:
+        self.scene = scene
 
     def act(self, observations: Tensor, generator: Generators = None) -> Tensor:
         """The whole walk at once: the expert knows where it wants to go.
@@ -186,8 +184,8 @@ class ForkExpert:
         seen = observations[:, -1].double().numpy()
         position = seen[:, :2]
         draws = draw_noise((len(seen), MAX_STEPS + 1, 2), generator).double().numpy()
+        side = np.where(draws[:, 0, 0] > 0, 1, -1)
         scene = Scene.of(seen[:, 2:], position) if self.scene is None else replace(self.scene, start=position)
-        side = np.where(draws[:, 0, 0] > 0, 1, -1) if self.commits else _nearer_side(scene)
         plan = way_points(scene, side, CLEARANCE + CLEARANCE_STD * draws[:, 0, 1])
         leg, actions = np.zeros(len(seen), int), []
         for noise in draws[:, 1:].swapaxes(0, 1):
@@ -197,12 +195,6 @@ class ForkExpert:
         return torch.from_numpy(np.stack(actions, axis=1)).float()
 
 
-def _nearer_side(scene: Scene) -> np.ndarray:
-    """1 where the start lies right of the line from the tree to the goal, seen along it, else -1: (B,)."""
-    along, away = np.broadcast_arrays(scene.goal - scene.tree, scene.start - scene.tree)
-    return np.where(along[:, 0] * away[:, 1] - along[:, 1] * away[:, 0] <= 0, 1, -1)
-
-
 def _toward(position: np.ndarray, plan: np.ndarray, leg: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Full speed toward the way point that is next, and which that is."""
     rows = np.arange(len(position))
@@ -210,6 +202,54 @@ def _toward(position: np.ndarray, plan: np.ndarray, leg: np.ndarray) -> tuple[np
     leg = np.minimum(leg + close, plan.shape[1] - 1)
     way = plan[rows, leg] - position
     return way / np.maximum(np.linalg.norm(way, axis=-1, keepdims=True), MAX_STEP), leg
+
+
+class ReactingForkExpert:
+    """Makes straight for the goal, and slides along the tree where that is in the way, with the same unsteady hand.
+
+    What it does is a function of what it sees, its unsteadiness aside. So it can be asked at any place, and its
+    demonstrations hold what one does right before the tree.
+
+    Args:
+        scene: where things are, where that does not vary; None reads it off the observations.
+    """
+
+    obs_horizon = 1
+
+    def __init__(self, scene: Scene | None = FORK) -> None:
+        self.scene = scene
+
+    def act(self, observations: Tensor, generator: Generators = None) -> Tensor:
+        """The next step.
+
+        Args:
+            observations: (B, 1, 2), or (B, 1, 7) where the scene varies.
+            generator: one, or a list of one a row.
+
+        Returns:
+            (B, 1, 2) actions, each number in [-1, 1].
+        """
+        seen = observations[:, -1].double().numpy()
+        noise = draw_noise((len(seen), 1, 2), generator).double().numpy()[:, 0]
+        position = seen[:, :2]
+        scene = Scene.of(seen[:, 2:], position) if self.scene is None else self.scene
+        action = np.clip(_past_the_tree(scene, position) + HAND * noise, -1, 1)
+        return torch.from_numpy(action).float()[:, None]
+
+
+def _past_the_tree(scene: Scene, position: np.ndarray) -> np.ndarray:
+    """Full speed toward the goal, but along the circle around the tree, and out of it, where one is upon it: (B, 2)."""
+    to_goal, away = scene.goal - position, position - scene.tree
+    distance = np.linalg.norm(away, axis=-1, keepdims=True)
+    to_goal = to_goal / np.maximum(np.linalg.norm(to_goal, axis=-1, keepdims=True), MAX_STEP)
+    away = away / np.maximum(distance, 1e-9)
+    inward = -(to_goal * away).sum(-1, keepdims=True)
+    along = np.stack([-away[:, 1], away[:, 0]], axis=-1)
+    along *= np.where((along * to_goal).sum(-1, keepdims=True) < 0, -1, 1)  # the way round on which it stands
+    depth = scene.radius[..., None] + CLEARANCE - distance  # in the circle
+    slide = along + np.clip(depth / MAX_STEP, 0, 1) * away
+    slide /= np.linalg.norm(slide, axis=-1, keepdims=True)
+    return np.where((depth > -MAX_STEP) & (inward > 0), slide, to_goal)
 
 
 def side_of(scene: Scene, positions: np.ndarray) -> str:

@@ -64,8 +64,8 @@ class MixtureDensityNetwork(nn.Module):
         """The mixture for a condition, as plain numbers.
 
         Args:
-            xt: not looked at.
-            t: not looked at.
+            xt: (B, horizon, dim) or None, not looked at.
+            t: (B,) or None, not looked at.
             cond: (B, cond_dim).
 
         Returns:
@@ -77,7 +77,7 @@ class MixtureDensityNetwork(nn.Module):
         """What the numbers mean.
 
         Args:
-            output: as `forward` gives it.
+            output: (B, components, 1 + 2 · horizon · dim), as `forward` gives it.
 
         Returns:
             Logarithms of the weights (B, components), means and standard deviations
@@ -91,11 +91,11 @@ class MixtureDensityNetwork(nn.Module):
         """How unlikely the expert's chunks are.
 
         Args:
-            output: as `forward` gives it.
+            output: (B, components, 1 + 2 · horizon · dim), as `forward` gives it.
             target: (B, horizon, dim), the expert's chunks.
 
         Returns:
-            The mean of −log p, in nats for each number of the chunk.
+            (), the mean of −log p, in nats for each number of the chunk.
         """
         log_weight, mean, std = self.mixture(output)
         far = (target.flatten(1)[:, None] - mean) / std
