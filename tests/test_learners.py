@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.distributions import Categorical, Independent, MixtureSameFamily, Normal
 
-from dilviz.envs.fork import FORK, ForkExpert, ReactingForkExpert
+from dilviz.envs.fork import ForkExpert, ReactingForkExpert
 from dilviz.errors import InputError
 from dilviz.imitation import Windows, rollout, train_cloning
 from dilviz.imitation.dagger import corrected, train_dagger
@@ -33,7 +33,7 @@ def demonstrations():
 def test_the_loss_of_a_mixture_is_its_negative_log_likelihood():
     network = MixtureDensityNetwork(3, 2, 4, width=16, depth=2, components=5)
     target = torch.rand(7, 3, 2)
-    output = network(None, None, torch.randn(7, 4))
+    output = network(None, None, torch.randn(7, 4)).detach()
     log_weight, mean, std = network.mixture(output)
     assert torch.allclose(log_weight.exp().sum(1), torch.ones(7)) and std.min() > 0
     known = MixtureSameFamily(Categorical(logits=log_weight), Independent(Normal(mean, std), 1))
