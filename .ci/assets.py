@@ -30,7 +30,8 @@ from dilviz.tasks import TASKS
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 PACKAGE = ASSETS.parent / "dilviz"
-SHIPPED = ("diffusion", "cloning")
+BOTH = ("diffusion", "cloning")
+SHIPPED = {"fork": (*BOTH, "cloning-onestep", "mdn", "dagger"), "lander": BOTH, "fork-moving": BOTH}
 # Beside them for lesson 03, in 16 bits: the fork's diffusion policy that predicts something else.
 PREDICTING = {"diffusion-v": "v_prediction", "diffusion-epsilon": "epsilon"}
 EVALUATION = {"fork": range(5000), "lander": range(300), "fork-moving": range(5000)}
@@ -128,7 +129,7 @@ def main(*parts):
     if "checkpoints" in parts or not parts:
         for task, seeds in EVALUATION.items():
             expert = evaluate(f"expert:{task}", list(seeds))
-            for policy in SHIPPED:
+            for policy in SHIPPED[task]:
                 write_checkpoint(task, policy, expert)
             for name, kind in PREDICTING.items() if task == "fork" else ():
                 write_checkpoint(task, "diffusion", expert, name, prediction_type=kind)

@@ -251,7 +251,7 @@ def _show_evaluate(result: dict) -> str:
 
 
 def _show_compare(result: dict) -> str:
-    from dilviz.comparison import comparison_text
+    from dilviz.imitation.rows import comparison_text
 
     return comparison_text(result["rows"])
 

@@ -27,7 +27,6 @@ from dilviz.errors import InputError, MissingExtra
 from dilviz.evaluation import summary
 from dilviz.folders import folder_for
 from dilviz.imitation import Episodes, Windows, rollout
-from dilviz.imitation.intervals import student_mean
 from dilviz.imitation.learners import LEARNERS, get_learner
 from dilviz.imitation.measures import action_entropy, box_of, mode_share, state_coverage
 from dilviz.imitation.rollout import latency_ms
@@ -300,32 +299,3 @@ def _say(row: dict, done: int, total: int) -> None:
         f"{row['successes']} of {row['n']}",
         file=sys.stderr,
     )
-
-
-def comparison_text(rows: Sequence[dict]) -> str:
-    """A line for each learner and number of demonstrations: means over the training seeds.
-
-    Args:
-        rows: as `compare` gives them.
-
-    Returns:
-        The table, with a 95 % interval of the success over training seeds.
-    """
-    groups: dict[tuple[int, str], list[dict]] = {}
-    for row in rows:
-        groups.setdefault((row["demos"], row["policy"]), []).append(row)
-    lines = ["demos  policy           success   95 % over seeds  rarer way  entropy  coverage  ms a chunk  CPU-s"]
-    for (demos, policy), group in groups.items():
-        rates = np.array([row["success_rate"] for row in group])
-        low, high = np.clip(student_mean(rates), 0, 1)
-        shares = [row["mode_share"] for row in group if row["mode_share"] is not None]
-        rarer = f"{np.mean(shares):9.0%}" if shares else "        —"
-        entropy, coverage, latency, cpu = (
-            np.mean([row[name] for row in group])
-            for name in ("action_entropy", "state_coverage", "latency_ms", "cpu_s")
-        )
-        lines.append(
-            f"{demos:5}  {policy:15} {rates.mean():8.1%}  {low:7.1%} {high:7.1%}  {rarer}  {entropy:7.2f}  "
-            f"{coverage:8.0%}  {latency:10.2f}  {cpu:5.0f}"
-        )
-    return "\n".join(lines)

@@ -5,7 +5,8 @@ import re
 
 import pytest
 
-from dilviz.course.bugs import BUGS, Bug
+from dilviz.course.bug import Bug
+from dilviz.course.bugs import BUGS
 
 every_bug = pytest.mark.parametrize("bug", BUGS.values(), ids=BUGS)
 

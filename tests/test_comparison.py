@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from dilviz.cli import main
-from dilviz.comparison import FILE, Job, comparison_text, run
+from dilviz.comparison import FILE, Job, run
+from dilviz.imitation.rows import comparison_text
 from dilviz.tasks import TASKS
 
 QUICK = "compare fork --policies lookup,cloning-onestep --demos 4,6 --train-seeds 0:2 --eval-seeds 0:20 --steps 20"

@@ -55,6 +55,16 @@ def test_a_mixture_gives_each_answer_as_often_as_the_expert_did():
     assert torch.equal(drawn[:, 0] < 0, drawn[:, 1] < 0)  # a chunk keeps to its answer
 
 
+def test_the_first_action_of_a_mixture_belongs_to_the_newest_observation():
+    data = episodes([12] * 30)
+    data = replace(data, actions=data.observations[:, 1:2])  # each action says which step it belongs to
+    policy, _ = train_mixture_density(
+        Windows(data, 2, 5, 4), action_horizon=4, width=32, depth=2, components=2, steps=800, device="cpu"
+    )
+    seen = torch.tensor([[[7.0, 4.0, 0.0], [7.0, 5.0, 0.0]]])
+    assert torch.allclose(policy.act(seen)[0, :, 0], torch.arange(5.0, 9.0), atol=0.4)
+
+
 def test_a_row_of_a_mixture_is_drawn_from_its_own_generator(demonstrations):
     windows = Windows(demonstrations, 2, 8, 4)
     policy, _ = train_mixture_density(windows, action_horizon=4, width=16, depth=1, steps=5, device="cpu")

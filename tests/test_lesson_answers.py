@@ -202,7 +202,7 @@ WRONG = {
         (PAD_02 + "pad.pose(0.5); " + POSE_02.format("[-0.8, -0.5, 0, 0.5, 0.8]"), "0.2 is close enough"),
         (PAD_02 + POSE_02.format("[0] * 5"), "the average of the data; but xₜ does tell something"),
         (PAD_02 + POSE_02.format(f"-{BEST_02}"), "left and right are swapped"),
-        (PAD_02 + POSE_02.format(f"pad.alpha_bar**0.5 * {BEST_02}"), "√ᾱ times the best answer"),
+        (PAD_02 + "pad.pose(0.5); " + POSE_02.format(f"pad.alpha_bar**0.5 * {BEST_02}"), "√ᾱ times the best answer"),
         (PAD_02 + POSE_02.format(f"{BEST_02} + torch.tensor([0, 0, 0, 0, 0.3])"), "0.2 is close enough"),
         # The truth that has just been shown, on a new pad.
         (
@@ -269,6 +269,17 @@ WRONG = {
         (COMPLETE_02 + TARGET_02 + "return ((denoiser(xt, t) - target) ** 2).mean().item()", "no gradient reaches"),
         (COMPLETE_02 + TARGET_02 + "return ((denoiser(xt, t).detach() - target) ** 2).mean()", "no gradient reaches"),
         (COMPLETE_02 + "return ((denoiser(x_t, t) - noise) ** 2).mean()", "NameError at your line"),
+        (
+            COMPLETE_02
+            + TARGET_02
+            + "if prediction_type == 'epsilon':\n        return ((denoiser(xt, t) - noise) ** 2).mean()",
+            "answers some inputs, but returns nothing for sample, 32 rows",
+        ),
+        (
+            COMPLETE_02 + TARGET_02 + "target = noise if prediction_type == 'epsilon' else x0\n"
+            "    return ((denoiser(xt, t) - target) ** 2).mean()",
+            "your target for v_prediction is x0",
+        ),
         ("my_loss = 0", "asks for a function"),
     ],
     "02.debug": [

@@ -5,55 +5,20 @@ Read on only when you have found the bug that you are looking for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from dilviz.course.bug import Bug
+from dilviz.course.mixture_bugs import MIXTURE_BUGS
 from dilviz.diffusion import NoiseSchedule, ddpm, denoisers, samplers, schedule
 from dilviz.diffusion.loop import Loop
 from dilviz.imitation import diffusion_policy
 from dilviz.imitation.scaling import MinMax
 from dilviz.show import taught
-
-
-@dataclass(frozen=True)
-class Bug:
-    """A mistake, and how to make it.
-
-    Args:
-        name: its key in `BUGS`.
-        title: what is wrong, in a few words.
-        says: one sentence, the diagnosis: what is wrong and what one sees of it.
-        caught_by: the test that it turns red, "file::test".
-        patches: (owner, attribute, wrong value), for a module, class or object.
-    """
-
-    name: str
-    title: str
-    says: str
-    caught_by: str
-    patches: tuple[tuple[Any, str, Any], ...]
-
-    @contextmanager
-    def planted(self) -> Iterator[None]:
-        """Within, dilviz has this bug; afterwards it is well again, whatever happened.
-
-        Returns:
-            A context manager.
-        """
-        right = [(owner, attribute, vars(owner)[attribute]) for owner, attribute, _ in self.patches]
-        try:
-            for owner, attribute, wrong in self.patches:
-                setattr(owner, attribute, wrong)
-            yield
-        finally:
-            for owner, attribute, value in right:
-                setattr(owner, attribute, value)
-
 
 # The way in
 
@@ -299,5 +264,6 @@ BUGS: dict[str, Bug] = {
             "test_samplers.py::test_samples_reach_the_whole_range_of_the_data",
             ((samplers.Sampler, "__call__", _clip_too_tight),),
         ),
+        *MIXTURE_BUGS,
     ]
 }

@@ -28,7 +28,7 @@ DATA = Mixture()
 class BestAnswerPad(AskingPad):
     """A pad with five lines on it, one an x_t: how high is the best answer on each?"""
 
-    questions = (0.5, 0.6, 0.55)  # levels of alpha_bar: with more noise a straight line does, with less the side
+    questions = (0.5, 0.25, 0.65)  # levels of alpha_bar, so far apart that the answer to one is wrong at the next
 
     def __init__(self) -> None:
         super().__init__(
@@ -106,7 +106,7 @@ def _misjudged(heights: np.ndarray, best: np.ndarray, alpha_bar: float) -> str:
         ),
         "left and right are swapped": -best,
     }
-    enough = min(0.12, np.abs(heights - best).max() / 3)
+    enough = min(0.08, np.abs(heights - best).max() / 3)
     return next((says for says, values in ideas.items() if np.abs(heights - values).max() <= enough), "")
 
 

@@ -98,6 +98,20 @@ LOSS_SLIPS: dict[str, _Loss] = {
         lambda d, s, x0, n, t, kind: shipped_loss(d, s, x0, n, t, "epsilon")
     ),
     "your target is x0 for every prediction type.": lambda d, s, x0, n, t, kind: shipped_loss(d, s, x0, n, t, "sample"),
+    "your targets of epsilon and sample have changed places: epsilon is the noise, sample is x0.": (
+        lambda d, s, x0, n, t, kind: shipped_loss(
+            d, s, x0, n, t, {"epsilon": "sample", "sample": "epsilon"}.get(kind, kind)
+        )
+    ),
+    "your target for v_prediction is x0; it is v, schedule.velocity(x0, noise, t).": (
+        lambda d, s, x0, n, t, kind: shipped_loss(d, s, x0, n, t, "sample" if kind == "v_prediction" else kind)
+    ),
+    "your target for v_prediction is the noise; it is v, schedule.velocity(x0, noise, t).": (
+        lambda d, s, x0, n, t, kind: shipped_loss(d, s, x0, n, t, "epsilon" if kind == "v_prediction" else kind)
+    ),
+    "the square is missing: errors of both signs cancel.": (
+        lambda d, s, x0, n, t, kind: (d(s.add_noise(x0, n, t), t) - _target(s, x0, n, t, kind)).mean()
+    ),
     "your target is x_t; that the denoiser sees already.": (
         lambda d, s, x0, n, t, kind: _squared(d(s.add_noise(x0, n, t), t), s.add_noise(x0, n, t))
     ),
@@ -130,8 +144,12 @@ def weighed(
     """
     signal = alpha_bar**0.5 if signal is None else signal
     spread = 1 - alpha_bar if spread is None else spread
-    squared = ((xt[:, None] - signal * points) ** 2).sum(-1)  # (B, N)
+    squared = _squares(xt, signal**2, points)
     return (weights.log() - half * squared / spread).softmax(1) @ points
+
+
+def _squares(xt: Tensor, alpha_bar: float, points: Tensor) -> Tensor:
+    return ((xt[:, None] - alpha_bar**0.5 * points) ** 2).sum(-1)  # (B, N)
 
 
 def _nearest(xt: Tensor, alpha_bar: float, points: Tensor, weights: Tensor) -> Tensor:
@@ -150,6 +168,18 @@ POINT_SLIPS: dict[str, Callable[[Tensor, float, Tensor, Tensor], Tensor]] = {
     "the weights stand where their logarithm belongs.": lambda x, a, p, w: weighed(x, a, p, w.exp()),
     "that is the nearest point; where several fit, the best answer lies between them.": _nearest,
     "that is the average of the data, whatever xₜ is.": lambda x, a, p, w: (w @ p).expand(len(x), -1),
+    "the sign before the squared distance is the other one: the nearer a point, the larger its share.": (
+        lambda x, a, p, w: weighed(x, a, p, w, half=-0.5)
+    ),
+    "softmax runs over the wrong dimension: the shares of one row, over all points, sum to 1.": (
+        lambda x, a, p, w: (w.log() - _squares(x, a, p) / (2 * (1 - a))).softmax(0) @ p
+    ),
+    "the shares do not sum to 1: divide by their sum, or let softmax do it.": (
+        lambda x, a, p, w: (w.log() - _squares(x, a, p) / (2 * (1 - a))).exp() @ p
+    ),
+    "that is the likeliest point; the best answer is an average over all.": (
+        lambda x, a, p, w: p[(w.log() - _squares(x, a, p) / (2 * (1 - a))).argmax(1)]
+    ),
     "that is √ᾱ times the best answer; average the points themselves.": (
         lambda x, a, p, w: a**0.5 * weighed(x, a, p, w)
     ),

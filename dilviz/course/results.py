@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from dilviz.assets import asset
+from dilviz.imitation.rows import comparison_text
 
 
 def table(name: str, *columns: str) -> None:
@@ -30,6 +31,23 @@ def table(name: str, *columns: str) -> None:
         each = "".join(f"{100 * rate:6.1f}" for rate in rates)
         print(" ".join([*map(str.ljust, variant, widths), f"{100 * sum(rates) / len(rates):5.1f}", each]))
     print(f"({content['rows'][0]['n']} episodes each; {content['command']})")
+
+
+def comparison(*names: str, **only: Any) -> None:
+    """Print what `dilviz compare` has measured, and the commands that did.
+
+    Args:
+        names: of files in assets/results.
+        only: values that a row must have, such as demos=400.
+
+    Raises:
+        InputError: no such file.
+    """
+    for name in names:
+        content = json.loads(asset("results", f"{name}.json").read_text(encoding="utf-8"))
+        rows = [row for row in content["rows"] if all(row[key] == value for key, value in only.items())]
+        print(comparison_text(rows))
+        print(f"({rows[0]['n']} episodes each; {content['command']})")
 
 
 def card(task: str, policy: str) -> dict[str, Any]:

@@ -248,7 +248,7 @@ def _past_the_tree(scene: Scene, position: np.ndarray) -> np.ndarray:
     along *= np.where((along * to_goal).sum(-1, keepdims=True) < 0, -1, 1)  # the way round on which it stands
     depth = scene.radius[..., None] + CLEARANCE - distance  # in the circle
     slide = along + np.clip(depth / MAX_STEP, 0, 1) * away
-    slide /= np.linalg.norm(slide, axis=-1, keepdims=True)
+    slide /= np.maximum(np.linalg.norm(slide, axis=-1, keepdims=True), 1e-9)
     return np.where((depth > -MAX_STEP) & (inward > 0), slide, to_goal)
 
 

@@ -115,11 +115,24 @@ class MixtureDensityPolicy(DirectPolicy):
 
     def _predict(self, cond: Tensor, generator: Generators) -> Tensor:
         log_weight, mean, _ = self.network.mixture(self.network(None, None, cond))
-        # A uniform draw picks the component: the distribution function of the normal makes it of a normal one.
+        # The distribution function of the normal makes a uniform draw of a normal one.
         uniform = torch.special.ndtr(draw_noise((len(cond), 1, 1), generator, cond.device)[:, 0])
-        picked = (log_weight.exp().cumsum(1) < uniform).sum(1).clamp(max=log_weight.shape[1] - 1)
-        chunk = mean[torch.arange(len(mean)), picked]
+        chunk = mean[torch.arange(len(mean)), picked(log_weight, uniform)]
         return chunk.unflatten(1, (self.network.config["horizon"], self.network.config["dim"]))
+
+
+def picked(log_weight: Tensor, uniform: Tensor) -> Tensor:
+    """Draw components by their weights.
+
+    Args:
+        log_weight: (B, components) logarithms of the weights.
+        uniform: (B, 1) draws from 0 to 1.
+
+    Returns:
+        (B,) indices of components.
+    """
+    below = log_weight.exp().cumsum(1) < uniform
+    return below.sum(1).clamp(max=log_weight.shape[1] - 1)  # the sum of all weights may miss 1 by a rounding
 
 
 def train_mixture_density(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from dilviz.envs.fork import FORK, GOAL_RADIUS
+import numpy as np
+
+from dilviz.envs.fork import FORK, GOAL_RADIUS, MAX_STEPS, move
 from dilviz.imitation import CloningPolicy, DiffusionPolicy, Episodes, rollout
 from dilviz.imitation.rollout import Policy
 from dilviz.show import theme
@@ -29,6 +31,56 @@ def fork_policies() -> tuple[DiffusionPolicy, CloningPolicy]:
     assert isinstance(diffusion, DiffusionPolicy)  # as their names say
     assert isinstance(cloning, CloningPolicy)
     return diffusion, cloning
+
+
+@dataclass(frozen=True)
+class FromStarts:
+    """The fork as a task in which episode i begins at a place of one's choice; for `rollout`.
+
+    Args:
+        starts: (B, 2) in the unit square, at most as many as run together.
+    """
+
+    starts: np.ndarray
+    name: str = "fork"
+
+    def environments(self, count: int) -> _Walkers:
+        """The agents.
+
+        Args:
+            count: how many; as many as there are starts.
+
+        Returns:
+            Them, not yet reset.
+        """
+        return _Walkers(self.starts)
+
+    def judge(self, observations: np.ndarray, actions: np.ndarray, rewards: np.ndarray) -> tuple[bool, str]:
+        """As the fork judges an episode.
+
+        Args:
+            observations: (n, 2).
+            actions: (n, 2).
+            rewards: (n,).
+
+        Returns:
+            Whether it succeeded, and on which side.
+        """
+        return TASKS["fork"].judge(observations, actions, rewards)
+
+
+class _Walkers:
+    def __init__(self, starts: np.ndarray) -> None:
+        self.position, self.steps = np.array(starts, dtype=np.float64), np.zeros(len(starts), int)
+
+    def reset(self, seeds: Sequence[int]) -> np.ndarray:
+        return self.position.astype(np.float32)
+
+    def step(self, rows: np.ndarray, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        self.position[rows], crashed, arrived = move(FORK, self.position[rows], np.asarray(actions, np.float64))
+        self.steps[rows] += 1
+        seen = self.position[rows].astype(np.float32)
+        return seen, arrived.astype(np.float64), crashed | arrived, self.steps[rows] >= MAX_STEPS
 
 
 def walks_from(policy: Policy, start: float, seeds: Sequence[int]) -> Episodes:

@@ -127,7 +127,8 @@ def taught_figure(data: TaughtData) -> go.Figure:
         The figure.
     """
     x = CENTRES.numpy()
-    ends = [np.flatnonzero(~np.isnan(y)).max(initial=0) for y in (data.exact, data.mystery)]
+    # The last point that the frame holds carries the name.
+    ends = [np.flatnonzero(np.abs(y) < 2.9).max(initial=0) for y in (data.exact, data.mystery)]
     traces = [
         theme.line("data", x, data.exact, " the best answer", at=ends[0], line_width=2),
         theme.line("cloning", x, data.mystery, " the mystery", at=ends[1]),
@@ -148,7 +149,8 @@ def describe_taught(data: TaughtData) -> str:
         The sentence.
     """
     off = np.nanmax(np.abs(data.yours - data.exact))
-    said = f"t = {data.t}: what the loss teaches is at most {rounded(off)} from the best answer"
+    root = _setting()[0].alpha_bar(data.t).sqrt()
+    said = f"t = {data.t}, √ᾱ = {rounded(root)}: what the loss teaches is at most {rounded(off)} from the best answer"
     return said + ("." if np.isnan(data.mystery).all() else f", and {rounded(data.gap)} from the mystery.")
 
 

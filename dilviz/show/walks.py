@@ -11,7 +11,8 @@ import numpy as np
 import plotly.graph_objects as go
 
 from dilviz.envs.fork import FORK
-from dilviz.imitation import DiffusionPolicy, Episodes
+from dilviz.imitation import Episodes
+from dilviz.imitation.rollout import Policy
 from dilviz.show import theme
 from dilviz.show.base import Bug, Explorer
 from dilviz.show.fork import SCENE, TREE_X, TREE_Y, VIEW_X, VIEW_Y, fork_policies, walks_from
@@ -99,7 +100,7 @@ def describe_walks(data: WalksData) -> str:
 
 
 class WalksExplorer(Explorer):
-    """Somebody broke a diffusion policy: plant suspects until your walks look like the mystery's.
+    """Somebody broke a policy: plant suspects until your walks look like the mystery's.
 
     Args:
         bugs: (name, context manager) pairs: suspects that can be planted.
@@ -111,7 +112,7 @@ class WalksExplorer(Explorer):
         self,
         bugs: tuple[Bug, ...],
         mystery: Callable[[], AbstractContextManager] = nullcontext,
-        policy: DiffusionPolicy | None = None,
+        policy: Policy | None = None,
     ) -> None:
         walker = policy or fork_policies()[0]
         with mystery():  # for all seeds now, while no other bug is planted
