@@ -34,6 +34,9 @@ EXPLORERS = {
     "SolverExplorer": ("dilviz.show.solvers", "SolverExplorer()"),
     "FlowExplorer": ("dilviz.show.flow", "FlowExplorer()"),
     "SamplingExplorer": ("dilviz.course.lesson_04", "mystery_explorer()"),
+    "AnswersExplorer": ("dilviz.show.answers", "AnswersExplorer()"),
+    "PushedExplorer": ("dilviz.course.lesson_05", "pushed_explorer()"),
+    "DrawnExplorer": ("dilviz.show.drawn", "drawn_example()"),
 }
 
 # In the page, from now on: the explorer of a cell, its picture, and what its first slider (or choice) is moved by.

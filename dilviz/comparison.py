@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shlex
 import subprocess
 import sys
 import time
@@ -23,6 +21,7 @@ from dilviz.assets import REPOSITORY
 from dilviz.commands import recipe_of, usable
 from dilviz.diffusion.checkpoint import write_whole
 from dilviz.diffusion.recipe import check_number
+from dilviz.diffusion.training import without_bars
 from dilviz.errors import InputError, MissingExtra
 from dilviz.evaluation import summary
 from dilviz.folders import folder_for
@@ -84,9 +83,10 @@ def run(job: Job) -> dict:
     began = time.process_time()
     windows = Windows(episodes, recipe.obs_horizon, recipe.pred_horizon, recipe.action_horizon)
     options = {name: getattr(recipe, name) for name in learner.uses} | ({"task": task} if learner.asks else {})
-    policy, history = learner.train(
-        windows, action_horizon=recipe.action_horizon, seed=job.train_seed, device="cpu", **options
-    )
+    with without_bars():  # those of several trainings would write over each other
+        policy, history = learner.train(
+            windows, action_horizon=recipe.action_horizon, seed=job.train_seed, device="cpu", **options
+        )
     trained = time.process_time()
     walked = rollout(policy, task, job.eval_seeds)
     counted = summary(task, walked)
@@ -183,7 +183,9 @@ def compare(
         for name in names
         for seed in train_seeds
     ]
-    content = _content(task, recipe, eval_seeds)
+    given = f"--policies {','.join(names)} --demos {_listed(counts)} --train-seeds {_listed(train_seeds)}"
+    said = f"dilviz compare {task} {given} --eval-seeds {_listed(eval_seeds)}" + (f" --steps {steps}" if steps else "")
+    content = _content(task, recipe, eval_seeds) | {"commands": [said]}
     with _backend(backend, scheduler, jobs) as workers, _kept(out, content, resume, force) as keep:
         done = {tuple(row[key] for key in KEY): row for row in content["rows"]}
         _same_data(asked, done, out)
@@ -196,6 +198,13 @@ def compare(
     return {"task": task, "recipe_sha256": content["recipe_sha256"], "rows": [done[_key(job)] for job in asked]}
 
 
+def _listed(numbers: Sequence[int]) -> str:
+    """As it is typed: 0:5, or 2,5,50."""
+    first, last = min(numbers), max(numbers)
+    row = len(numbers) > 2 and list(numbers) == list(range(first, last + 1))
+    return f"{first}:{last + 1}" if row else ",".join(map(str, numbers))
+
+
 def _key(job: Job) -> tuple:
     return job.policy, job.demos, job.train_seed
 
@@ -206,7 +215,6 @@ def _content(task: str, recipe: Recipe, eval_seeds: Sequence[int]) -> dict:
     del plain["demos"]  # each row says its own
     decides = {"task": task, "recipe": plain, "eval_seeds": [int(seed) for seed in eval_seeds], "rules": RULES}
     return {
-        "command": f"dilviz {shlex.join(sys.argv[1:])}",
         "commit": _commit(),
         "torch": torch.__version__,
         "recipe_sha256": hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest(),
@@ -236,15 +244,19 @@ def _kept(out: str | None, content: dict, resume: bool, force: bool) -> Iterator
     with folder_for(out, (FILE,), "comparison", resume, force) as folder:
         path = folder / FILE
         if resume and path.exists():
-            content["rows"] = _read(path, content["recipe_sha256"])
+            found = _read(path, content["recipe_sha256"])
+            content["rows"] = found["rows"]
+            content["commands"] = list(dict.fromkeys([*found["commands"], *content["commands"]]))
         yield lambda: write_whole(path, (json.dumps(content, indent=1) + "\n").encode())
 
 
-def _read(path: Path, recipe_sha256: str) -> list[dict]:
+def _read(path: Path, recipe_sha256: str) -> dict:
     try:
         found = json.loads(path.read_bytes())
-        rows = list(found["rows"])
-        if not all(row.keys() >= {*KEY, "successes", "data_sha256"} for row in rows):
+        rows = found["rows"]
+        if not isinstance(found["commands"], list) or not all(
+            row.keys() >= {*KEY, "successes", "data_sha256"} for row in rows
+        ):
             raise ValueError("a row lacks something")
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path} is cut short or no comparison ({error}); --force replaces it.") from error
@@ -252,7 +264,7 @@ def _read(path: Path, recipe_sha256: str) -> list[dict]:
         raise InputError(
             f"{path} holds rows of another task, recipe, or other evaluation seeds; give the same, or another --out."
         )
-    return rows
+    return found
 
 
 def _same_data(asked: list[Job], done: dict[tuple, dict], out: str | None) -> None:
@@ -272,7 +284,6 @@ def _backend(backend: str, scheduler: str | None, jobs: int | None) -> Iterator[
         from joblib import Parallel, delayed, parallel_config
     except ImportError as error:
         raise MissingExtra("compare needs joblib: pip install joblib.") from error
-    os.environ["TQDM_DISABLE"] = "1"  # the bars of several trainings would write over each other
     with _client(scheduler) if scheduler else nullcontext(), parallel_config(backend="dask" if scheduler else "loky"):
         # One a task: Dask schedules them itself, and a batch would be lost as a whole.
         parallel = Parallel(n_jobs=jobs or -1, batch_size=1, return_as="generator_unordered")

@@ -45,6 +45,16 @@ TRANSFER_04 = "def my_timesteps(schedule, n):\n    "
 ENDS_04 = "a, b = float(schedule.log_snr(len(schedule) - 1)), float(schedule.log_snr(0))\n    "
 PAD_04 = "import numpy as np\nfrom dilviz.course.lesson_04 import KNOWN, ways_from\npad = ends_pad()\n"
 
+PAD_05 = "from dilviz.course.lesson_05 import reacting\npad = pushed_pad()\n"
+COMPLETE_05 = "def mixture_loss(log_weight, mean, std, target):\n    "
+LOG_P_05 = """far = (target[:, None] - mean) / std
+    log_p = -(far**2 / 2 + std.log() + math.log(2 * math.pi) / 2).sum(2)
+    """
+TRANSFER_05 = "def my_lookup(look, seen, chunks):\n    "
+SCALED_05 = """low, high = seen.amin(0), seen.amax(0)
+    gaps = ((seen - low) / (high - low) - (look - low) / (high - low)).norm(dim=1)
+    """
+
 PAD_10 = "from dilviz.course.lesson_10 import SharePad\npad = share_pad()\n"
 POSED_10 = PAD_10 + "pad.pose(SharePad.questions[{}]); pad.strokes = {}"
 COMPLETE_10 = "def address(state):\n    "
@@ -321,7 +331,7 @@ WRONG = {
         ),
         (
             TRANSFER_02 + FAR_02 + "return (weights.log() - d / (2 * (1 - alpha_bar))).softmax(0) @ points",
-            "fresh inputs come out wrong",
+            "softmax runs over the wrong dimension",
         ),
         (TRANSFER_02 + "return xt", "fresh inputs come out wrong"),
         (TRANSFER_02 + "return points", "the shape is"),
@@ -541,6 +551,87 @@ WRONG = {
         (TRANSFER_04 + "return schedule.timestep_at(torch.full((n,), torch.nan))", "no finite number"),
         ("my_timesteps = [99, 50, 0]", "asks for a function"),
     ],
+    "05.predict": [
+        (PAD_05 + "pad.points = pad.starts.tolist()", "not from all of them: it arrives from"),
+        ("", "the truth is on the pad"),
+        (PAD_05, "drop a point on each start from which it fails"),
+        (PAD_05 + "pad.points = [pad.starts[0].tolist()]", "Press Clear"),
+        (PAD_05 + "pad.points = [[0.5, 0.5]]", "one of your points lies beside all marks"),
+        (
+            PAD_05 + "pad.pose(pad.questions[0]); pad.points = [pad.starts[2].tolist()]",
+            "from 1 that you left out it fails. Ask for each",
+        ),
+        (
+            PAD_05 + "pad.pose(pad.questions[0]); pad.points = [pad.starts[k].tolist() for k in (0, 2, 4)]",
+            "from 1 that you marked it arrives",
+        ),
+        (
+            PAD_05 + "pad.pose(pad.questions[1]); pad.points = [pad.starts[k].tolist() for k in (0, 2)]",
+            "from 1 that you left out it fails and from 1 that you marked it arrives",
+        ),
+        ("pad = [0.05, 0.95]", "reads the pad, but got list"),
+    ],
+    "05.complete": [
+        (COMPLETE_05 + "pass", "returns nothing"),
+        (COMPLETE_05 + LOG_P_05 + "return (log_weight + log_p).logsumexp(1).mean()", "the sign is the other one"),
+        (COMPLETE_05 + LOG_P_05 + "return -log_p.logsumexp(1).mean()", "the weights are left out"),
+        (
+            COMPLETE_05 + LOG_P_05 + "return -(log_weight.exp() * log_p).sum(1).mean()",
+            "the logarithm is of the weighted",
+        ),
+        (COMPLETE_05 + LOG_P_05 + "return -(log_weight + log_p).amax(1).mean()", "counts the best component alone"),
+        (COMPLETE_05 + LOG_P_05 + "return -(log_weight + log_p).logsumexp(1).sum()", "the sum over the rows"),
+        (COMPLETE_05 + LOG_P_05 + "return -(log_weight + log_p).logsumexp(1)", "the shape is (5,) where () is"),
+        (COMPLETE_05 + LOG_P_05 + "return -(log_weight * log_p).logsumexp(1).mean()", "is a logarithm already"),
+        (
+            COMPLETE_05 + LOG_P_05.replace(" + std.log()", "") + "return -(log_weight + log_p).logsumexp(1).mean()",
+            "log std is left out",
+        ),
+        (
+            COMPLETE_05
+            + LOG_P_05.replace(" + math.log(2 * math.pi) / 2", "")
+            + "return -(log_weight + log_p).logsumexp(1).mean()",
+            "½ log 2π is left out",
+        ),
+        (
+            COMPLETE_05 + LOG_P_05.replace("far**2 / 2", "far**2") + "return -(log_weight + log_p).logsumexp(1).mean()",
+            "the factor ½ of the square",
+        ),
+        (
+            COMPLETE_05 + LOG_P_05.replace(".sum(2)", ".mean(2)") + "return -(log_weight + log_p).logsumexp(1).mean()",
+            "averaged where they should be summed",
+        ),
+        (
+            COMPLETE_05
+            + LOG_P_05.replace("/ std\n", "/ std**2\n")
+            + "return -(log_weight + log_p).logsumexp(1).mean()",
+            "divided by the variance",
+        ),
+        (COMPLETE_05 + "return ((target[:, None] - mean) ** 2).mean()", "fresh inputs come out wrong"),
+    ],
+    "05.debug": [
+        ("answer = None", "write the suspect's name"),
+        ("answer = 'always_the_heaviest'", "but they arrive, and the mystery's do not"),
+        ("answer = 'equal weights'", "no two of its walks are alike"),
+        ("answer = 'one-action-late'", "the mystery draws nothing"),
+        ("answer = 'the mean'", "not among the suspects"),
+    ],
+    "05.transfer": [
+        (TRANSFER_05 + "pass", "returns nothing"),
+        (TRANSFER_05 + "return chunks[(seen - look).norm(dim=1).argmin()]", "a number in metres drowns one in radians"),
+        (TRANSFER_05 + SCALED_05 + "return chunks[gaps.argmax()]", "the farthest observation"),
+        (TRANSFER_05 + SCALED_05 + "return chunks[gaps.argsort()[:5]].mean(0)", "the average of several neighbours"),
+        (TRANSFER_05 + SCALED_05 + "return chunks[gaps.argsort()[1]]", "the second nearest"),
+        (TRANSFER_05 + "return chunks.mean(0)", "the average of all chunks"),
+        (
+            TRANSFER_05 + "low, high = seen.amin(0), seen.amax(0)\n"
+            "    return chunks[((seen - low) / (high - low) - look).norm(dim=1).argmin()]",
+            "`seen` is scaled, but not `look`",
+        ),
+        (TRANSFER_05 + SCALED_05 + "return chunks[gaps.argmin(), 0]", "the shape is (2,) where (4, 2) is expected"),
+        (TRANSFER_05 + SCALED_05 + "return seen[gaps.argmin()]", "the shape is"),
+        ("my_lookup = 3", "asks for a function"),
+    ],
     "10.predict": [
         # It falls where the training ends; it does not care; the slope is everywhere.
         (POSED_10.format(0, "[[[0.05, 0], [0.12, 1], [0.22, 1], [0.3, 0]]]"), "you say 0, measured is 0.9"),
@@ -719,6 +810,22 @@ UNUSUAL = {
         "import numpy as np\n" + TRANSFER_04 + "known = schedule.log_snr(torch.arange(len(schedule))).numpy()[::-1]\n"
         "    times = np.arange(len(schedule))[::-1]\n"
         "    return np.interp(np.linspace(known[0], known[-1], n), known, times)",
+    ],
+    "05.predict": [
+        PAD_05 + "pad.pose(pad.questions[0]); pad.points = [[0.93, 0.86], [0.06, 0.93]]",
+    ],
+    "05.complete": [
+        "import torch.distributions as D\n" + COMPLETE_05 + "parts = D.Independent(D.Normal(mean, std), 1)\n"
+        "    return -D.MixtureSameFamily(D.Categorical(logits=log_weight), parts).log_prob(target).mean()",
+        COMPLETE_05 + "p = torch.exp(-0.5 * ((target[:, None] - mean) / std) ** 2) / (std * (2 * math.pi) ** 0.5)\n"
+        "    return -torch.log((log_weight.exp() * p.prod(-1)).sum(1)).mean()",
+    ],
+    "05.debug": ["answer = ' Mean of mixture '"],
+    "05.transfer": [
+        TRANSFER_05
+        + "size = seen.amax(0) - seen.amin(0)\n    return chunks[((seen - look) / size).square().sum(1).argmin()]",
+        "from dilviz.imitation.scaling import MinMax\n" + TRANSFER_05 + "scale = MinMax.of(seen)\n"
+        "    return chunks[torch.cdist(scale.scale(look)[None], scale.scale(seen))[0].argmin()].numpy()",
     ],
     "10.predict": [
         POSED_10.format(1, "[[[0, 1], [70, 0.9], [80, 0], [180, 0]]]"),

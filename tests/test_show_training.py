@@ -167,6 +167,9 @@ def test_a_change_begins_a_new_training_and_the_one_before_stays_pale():
 
 def test_losses_of_other_predictions_and_other_data_are_not_compared():
     explorer = TrainingExplorer()
+    explorer.width.value = 32
+    assert explorer.data.other is None  # what stood there untouched is nothing to compare with
+    explorer.trained.value = 200
     explorer.prediction_type.value = "epsilon"
     assert explorer.data.other is not None
     assert not explorer.data.comparable

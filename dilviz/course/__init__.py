@@ -2,7 +2,7 @@
 
 from dilviz.course.agreement import agree, sides
 from dilviz.course.check import check, is_solved
-from dilviz.course.results import card, table
+from dilviz.course.results import card, comparison, folded, table
 from dilviz.course.start import show_progress, start, start_appendix
 from dilviz.show.base import rounded
 
@@ -10,6 +10,8 @@ __all__ = [
     "agree",
     "card",
     "check",
+    "comparison",
+    "folded",
     "is_solved",
     "rounded",
     "show_progress",

@@ -8,22 +8,53 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 
 from dilviz.course.bugs import BUGS
 from dilviz.course.check import Case, NotYet, Wrong, compare, exercise, fresh, one_of
 from dilviz.course.pads import AskingPad
 from dilviz.course.slips_05 import LOOKUPS, SLIPS, written_lookup, written_mixture_loss
+from dilviz.diffusion.noise import Generators
+from dilviz.diffusion.training import without_bars
 from dilviz.envs.fork import FORK, GOAL_RADIUS
 from dilviz.imitation import CloningPolicy, Episodes, Windows, rollout, train_cloning
 from dilviz.imitation.dagger import train_dagger
 from dilviz.show.fork import GOAL_X, GOAL_Y, TREE_X, TREE_Y, FromStarts
 from dilviz.show.pad import disc, dots, path
+from dilviz.show.pushed import PushedExplorer
 from dilviz.show.walks import WalksExplorer
 from dilviz.tasks import TASKS, shipped
 
+
+class OneStep:
+    """A plain network as a policy: one observation, one action.
+
+    Args:
+        network: (B, 1, obs_dim) -> (B, 1, act_dim), in the environment's units.
+    """
+
+    obs_horizon = 1
+
+    def __init__(self, network: nn.Module) -> None:
+        self.network = network
+
+    @torch.no_grad()
+    def act(self, observations: Tensor, generator: Generators = None) -> Tensor:
+        """What the network says.
+
+        Args:
+            observations: (B, 1, obs_dim).
+            generator: nothing is drawn.
+
+        Returns:
+            (B, 1, act_dim).
+        """
+        return self.network(observations)
+
+
 # --- predict ---------------------------------------------------------------------------------------------------------
 CLOSE = 0.07  # of a mark
-FEW, STEPS, WIDTH = 20, 3000, 128
+FEW, STEPS, WIDTH = 20, 2000, 128
 
 
 @cache
@@ -37,7 +68,18 @@ def reacting() -> tuple[Episodes, CloningPolicy, CloningPolicy]:
     walks = replace(task, expert=task.answers).demonstrations(FEW)
     options: dict[str, Any] = {"action_horizon": 1, "width": WIDTH, "steps": STEPS, "device": "cpu"}
     windows = Windows(walks, 2, 2, 1)
-    return walks, train_cloning(windows, **options)[0], train_dagger(windows, task=task, **options)[0]
+    with without_bars():
+        return walks, train_cloning(windows, **options)[0], train_dagger(windows, task=task, **options)[0]
+
+
+def pushed_explorer() -> PushedExplorer:
+    """Where the cloned policy, the one that could ask, and the expert itself arrive from.
+
+    Returns:
+        The explorer.
+    """
+    known, cloned, asked = reacting()
+    return PushedExplorer({"cloning": cloned, "DAgger": asked, "expert": TASKS["fork"].answers()}, known)
 
 
 class PushedPad(AskingPad):

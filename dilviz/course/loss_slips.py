@@ -100,7 +100,7 @@ LOSS_SLIPS: dict[str, _Loss] = {
     "your target is x0 for every prediction type.": lambda d, s, x0, n, t, kind: shipped_loss(d, s, x0, n, t, "sample"),
     "your targets of epsilon and sample have changed places: epsilon is the noise, sample is x0.": (
         lambda d, s, x0, n, t, kind: shipped_loss(
-            d, s, x0, n, t, {"epsilon": "sample", "sample": "epsilon"}.get(kind, kind)
+            d, s, x0, n, t, {"epsilon": "sample", "sample": "epsilon", "v_prediction": kind}[kind]
         )
     ),
     "your target for v_prediction is x0; it is v, schedule.velocity(x0, noise, t).": (

@@ -3,34 +3,60 @@
 from __future__ import annotations
 
 import json
+from html import escape
 from typing import Any
+
+from IPython.display import HTML
 
 from dilviz.assets import asset
 from dilviz.imitation.rows import comparison_text
 
 
-def table(name: str, *columns: str) -> None:
+def table(name: str, *columns: str, **only: Any) -> None:
     """Print a comparison over five training seeds, one line a variant, and the command that made it.
 
     Args:
         name: of the file in assets/results.
         columns: keys that tell the variants apart, such as "policy" and "steps".
+        only: values that a row must have, such as steps=10.
 
     Raises:
         InputError: no such file.
     """
+    print(_text(name, columns, only))
+
+
+def folded(title: str, **tables: tuple[str, ...]) -> HTML:
+    """Several such tables, folded until the reader opens them.
+
+    Args:
+        title: what they show.
+        tables: name of the file -> its columns.
+
+    Returns:
+        What the cell shows.
+
+    Raises:
+        InputError: no such file.
+    """
+    texts = "\n\n".join(_text(name, columns, {}) for name, columns in tables.items())
+    return HTML(f"<details><summary>{escape(title)}</summary><pre>{escape(texts)}</pre></details>")
+
+
+def _text(name: str, columns: tuple[str, ...], only: dict[str, Any]) -> str:
     content = json.loads(asset("results", f"{name}.json").read_text(encoding="utf-8"))
     variants: dict[tuple, list[dict[str, Any]]] = {}
     for row in content["rows"]:
-        variants.setdefault(tuple(row[column] for column in columns), []).append(row)
+        if all(row[key] == value for key, value in only.items()):
+            variants.setdefault(tuple(row[column] for column in columns), []).append(row)
     names = [[*map(str, variant)] for variant in variants]
     widths = [max(len(row[k]) for row in [*names, list(columns)]) for k in range(len(columns))]
-    print(" ".join([*map(str.ljust, columns, widths), " mean", " each training seed, %"]))
+    lines = [" ".join([*map(str.ljust, columns, widths), " mean", " each training seed, %"])]
     for variant, rows in zip(names, variants.values(), strict=True):
         rates = [row["success_rate"] for row in rows]
         each = "".join(f"{100 * rate:6.1f}" for rate in rates)
-        print(" ".join([*map(str.ljust, variant, widths), f"{100 * sum(rates) / len(rates):5.1f}", each]))
-    print(f"({content['rows'][0]['n']} episodes each; {content['command']})")
+        lines.append(" ".join([*map(str.ljust, variant, widths), f"{100 * sum(rates) / len(rates):5.1f}", each]))
+    return "\n".join([*lines, f"({content['rows'][0]['n']} episodes each; {content['command']})"])
 
 
 def comparison(*names: str, **only: Any) -> None:
@@ -47,7 +73,7 @@ def comparison(*names: str, **only: Any) -> None:
         content = json.loads(asset("results", f"{name}.json").read_text(encoding="utf-8"))
         rows = [row for row in content["rows"] if all(row[key] == value for key, value in only.items())]
         print(comparison_text(rows))
-        print(f"({rows[0]['n']} episodes each; {content['command']})")
+        print(f"({rows[0]['n']} episodes each; {'; '.join(content['commands'])})")
 
 
 def card(task: str, policy: str) -> dict[str, Any]:

@@ -21,6 +21,7 @@ LESSONS = {
     "02": "lesson_02",
     "03": "lesson_03",
     "04": "lesson_04",
+    "05": "lesson_05",
     "10": "lesson_10",
 }
 

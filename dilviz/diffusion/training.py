@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Generator
-from contextlib import closing
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from dilviz.diffusion.recipe import check_number, learning_rate, training_recipe
 from dilviz.diffusion.schedule import NoiseSchedule
 from dilviz.errors import InputError
 
+_bars = ContextVar("bars", default=True)
 LOG_EVERY = 50  # the only points at which the host waits for the device
 
 
@@ -103,7 +105,7 @@ def fit(
         checkpoint_every=checkpoint_every, resume=resume, history=history,
     )  # fmt: skip
     # A bar where somebody watches, a terminal or a notebook; a log file wants none.
-    hidden = False if "ipykernel" in sys.modules else None
+    hidden = True if not _bars.get() else False if "ipykernel" in sys.modules else None
     done = history.resumed_from or 0
     bar = tqdm(total=steps, initial=done, desc="training", unit="step", mininterval=0.5, disable=hidden)
     # Closing: an interrupt must leave the denoiser whole at once, not when its traceback is forgotten.
@@ -112,6 +114,20 @@ def fit(
             bar.update(record.step - bar.n)
             bar.set_postfix(loss=f"{record.loss:.4g}")
     return history
+
+
+@contextmanager
+def without_bars() -> Iterator[None]:
+    """Within, `fit` shows no bar: for several trainings in a row, or at a time.
+
+    Returns:
+        A context manager.
+    """
+    token = _bars.set(False)
+    try:
+        yield
+    finally:
+        _bars.reset(token)
 
 
 def training_steps(

@@ -140,7 +140,7 @@ def answers_figure(data: AnswersData) -> go.Figure:
         theme.paths("data", map(data.shown.path, range(len(data.shown))), opacity=0.35),
         theme.paths(role, map(data.walks.path, range(WALKERS)), data.learner, opacity=0.6, line_width=1.5),
         theme.points("cloning", lost[:, 0], lost[:, 1], "failed", size=9).update(marker_symbol="x"),
-        theme.points("prediction", [data.place[0]], [data.place[1]], "asked here", size=14),
+        theme.points("prediction", [data.place[0]], [data.place[1]], "asked here", size=16).update(marker_line_width=3),
         theme.points("data", data.experts[:, 0], data.experts[:, 1], "experts", size=5, opacity=0.5).update(right),
         theme.paths(role, many, opacity=0.25, line_dash="solid", line_width=1.5).update(right),
         theme.points(role, data.answers[:, 0], data.answers[:, 1], "answers", size=6).update(right),

@@ -11,6 +11,7 @@ import ipywidgets
 import numpy as np
 import plotly.graph_objects as go
 
+from dilviz.diffusion.training import without_bars
 from dilviz.envs.fork import FORK, GOAL_RADIUS, MAX_STEP, MAX_STEPS
 from dilviz.errors import InputError
 from dilviz.imitation import Episodes, Windows, rollout
@@ -85,7 +86,8 @@ def train_all(demonstrations: Episodes, steps: int = STEPS) -> tuple[dict[str, P
         given = {"steps": steps, "width": WIDTH} if "steps" in learner.uses else {}
         began = time.perf_counter()
         windows = Windows(demonstrations, recipe.obs_horizon, pred, act)
-        policies[name], _ = learner.train(windows, action_horizon=act, device="cpu", **given)
+        with without_bars():
+            policies[name], _ = learner.train(windows, action_horizon=act, device="cpu", **given)
         seconds[name] = time.perf_counter() - began
     return policies, seconds
 
@@ -137,7 +139,7 @@ def describe_drawn(data: DrawnData) -> str:
         The sentence.
     """
     if data.drawn is None:
-        return "Draw walks on the pad below, from under the tree to the goal; then press Train."
+        return "Draw walks on the pad, from under the tree to the goal; then press Train."
     count = len(data.drawn)
     said = f"{count} walk{'s' if count > 1 else ''} drawn"
     if data.walks is None:
@@ -201,3 +203,26 @@ class DrawnExplorer(Explorer):
         begins = drawn.observations[drawn.starts].astype(np.float64)
         starts = begins[np.arange(WALKERS) % len(begins)]
         return DrawnData(name, drawn, rollout(policies[name], FromStarts(starts), range(WALKERS)), seconds[name])
+
+
+def drawn_example() -> DrawnExplorer:
+    """Six walks, three on each side, and learners that have seen nothing else.
+
+    Returns:
+        The explorer, trained.
+    """
+    along = np.linspace(0, 1, 40)
+    ways = [sign * (0.36 + 0.03 * k) for k in range(3) for sign in (-1, 1)]
+    strokes = [np.stack([0.5 + way * np.sin(np.pi * along), 0.07 + 0.86 * along], axis=1).tolist() for way in ways]
+    explorer = DrawnExplorer(strokes)
+    explorer.train()
+    return explorer
+
+
+def _still() -> go.Figure:
+    explorer = drawn_example()
+    explorer.controls["learner"].value = "diffusion"
+    return explorer.figure
+
+
+STILLS = {"05_drawn": _still}

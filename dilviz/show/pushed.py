@@ -148,3 +148,7 @@ class PushedExplorer(Explorer):
             return pushed_data(policies, known, **state)
 
         super().__init__(controls, compute, pushed_figure, describe_pushed, reset=True)
+
+    def __repr__(self) -> str:
+        """One line, without the counts: what was trained a moment ago acts a little differently on each machine."""
+        return f"PushedExplorer(learner={self.controls['learner'].value!r}): a dot where it arrives from, else a cross"

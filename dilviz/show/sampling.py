@@ -134,8 +134,14 @@ def describe_sampling(data: SamplingData) -> str:
     return (
         f"In a ring lie {round(100 * mine)} % of the mystery's samples and {round(100 * yours)} % of yours; "
         f"they are {rounded(round(wide, 3))} and {rounded(round(other, 3))} from the nearest middle, where the data is "
-        f"{rounded(STD * 2**0.5)} (root mean squares)."
+        f"{rounded(STD * 2**0.5)} (root mean squares). Rings that hold one sample of twenty or more: "
+        f"{_filled(data.mystery)} and {_filled(data.yours)} of {len(HEAPS)}."
     )
+
+
+def _filled(samples: np.ndarray) -> int:
+    distances = np.linalg.norm(samples[:, None] - HEAPS, axis=-1)
+    return int(((distances < NEAR).mean(0) >= 0.05).sum())
 
 
 class SamplingExplorer(Explorer):

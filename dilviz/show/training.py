@@ -130,7 +130,10 @@ class TrainingExplorer(Explorer):
         if key not in self._runs:
             self._runs[key] = SmallTraining(self._yardstick(name), **recipe)
         if key != self._now:
-            self._now, self._before = key, self._now
+            # Worth comparing is what was trained, not what stood there untouched.
+            if self._now and self._runs[self._now].last.steps > LOG_EVERY:
+                self._before = self._now
+            self._now = key
         return self._runs[key]
 
     def _beside(self, trained: int, name: str, kind: str) -> tuple[Shot | None, bool]:
