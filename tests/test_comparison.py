@@ -6,14 +6,17 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from dilviz.cli import main
 from dilviz.comparison import FILE, Job, run
+from dilviz.imitation.intervals import wilson
 from dilviz.imitation.rows import comparison_text
 from dilviz.tasks import TASKS
+from tests.lessons import ROOT
 
 QUICK = "compare fork --policies lookup,cloning-onestep --demos 4,6 --train-seeds 0:2 --eval-seeds 0:20 --steps 20"
 KEY = ("policy", "demos", "train_seed")
@@ -203,3 +206,22 @@ def test_a_cluster_that_loses_a_worker_loses_no_row_and_doubles_none(cluster, ca
     here = dilviz(f"{command} --json", capsys)["rows"]
     by_key = {keys([row])[0]: row for row in kept}
     assert plain(here) == plain([by_key[key] for key in keys(here)])
+
+
+def test_the_cheapest_stored_row_comes_out_again():
+    stored = json.loads((ROOT / "assets" / "results" / "compare_fork.json").read_text())
+    (row,) = [r for r in stored["rows"] if (r["policy"], r["demos"], r["train_seed"]) == ("lookup", 10, 0)]
+    first, last, count = stored["eval_seeds"]
+    again = run(Job("fork", "lookup", 10, TASKS["fork"].demonstrations(10).sha256, 0, tuple(range(first, last + 1))))
+    low, high = wilson(row["successes"], row["n"])
+    assert again["n"] == row["n"] == count and low <= again["success_rate"] <= high
+
+
+@pytest.mark.parametrize("name", ["compare_fork", "compare_fork_4000", "compare_fork_16000"])
+def test_stored_comparisons_are_whole_and_say_how_they_were_made(name):
+    stored = json.loads((ROOT / "assets" / "results" / f"{name}.json").read_text())
+    assert stored["commit"] and len(stored["recipe_sha256"]) == 64
+    assert all(command.startswith("dilviz compare fork ") and "/" not in command for command in stored["commands"])
+    assert len(set(keys(stored["rows"]))) == len(stored["rows"])
+    groups = Counter((row["policy"], row["demos"]) for row in stored["rows"] if row["policy"] != "diffusion-unet")
+    assert set(groups.values()) == {5}  # training seeds
