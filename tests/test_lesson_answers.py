@@ -753,7 +753,7 @@ UNUSUAL = {
     ],
     "02.predict": [
         PAD_02 + POSE_02.format(f"{BEST_02} + torch.tensor([0.1, -0.15, 0.1, 0, -0.1])") + "[::-1]",
-        PAD_02 + "pad.points = [[-1.4, -0.95], [1.6, 1.0], [0.05, 0.0], [-0.45, -0.5], [0.5, 0.6]]",
+        PAD_02 + "pad.pose(0.5); pad.points = [[-1.4, -0.95], [1.6, 1.0], [0.05, 0.0], [-0.45, -0.5], [0.5, 0.6]]",
     ],
     "02.complete": [
         "import torch.nn.functional as F\n" + COMPLETE_02 + TARGET_02 + "return F.mse_loss(denoiser(xt, t), target)",

@@ -8,7 +8,7 @@ import pytest
 from tests.browser import Lab, copy_course
 from tests.lessons import APPENDICES, LESSONS, ROOT
 
-PLOTS = re.compile(r"\b(?!Landing)\w+Explorer\(")  # the lander's player has a test of its own
+PLOTS = re.compile(r"\b(?!Landing|Drawn)\w+Explorer\(")  # these two have tests of their own
 LIVE = re.compile(r"\bLive\w+\(")  # so have the live demos
 MARK = """async (index) => {
   const notebook = jupyterapp.shell.currentWidget.content;

@@ -28,7 +28,7 @@ DATA = Mixture()
 class BestAnswerPad(AskingPad):
     """A pad with five lines on it, one an x_t: how high is the best answer on each?"""
 
-    questions = (0.5, 0.25, 0.65)  # levels of alpha_bar, so far apart that the answer to one is wrong at the next
+    questions = (0.25, 0.65, 0.5)  # levels of alpha_bar, so far apart that the answer to one is wrong at the next
 
     def __init__(self) -> None:
         super().__init__(
@@ -105,9 +105,14 @@ def _misjudged(heights: np.ndarray, best: np.ndarray, alpha_bar: float) -> str:
             np.sqrt(alpha_bar) * best
         ),
         "left and right are swapped": -best,
+        "you answered with √ᾱ times xₜ; that leaves the noise in, and shrinks the data once more": (
+            np.sqrt(alpha_bar) * MARKED
+        ),
     }
     enough = min(0.08, np.abs(heights - best).max() / 3)
-    return next((says for says, values in ideas.items() if np.abs(heights - values).max() <= enough), "")
+    return next(
+        (says for says, values in ideas.items() if np.abs(heights - values.clip(-1.9, 1.9)).max() <= enough), ""
+    )
 
 
 # --- complete --------------------------------------------------------------------------------------------------------

@@ -96,7 +96,7 @@ def judge_ends(pad: Any) -> str:
     guessed, starts = pad.predicted(), pad.starts
     ways = ways_from(starts)
     gaps, order = _gaps(guessed, ways[-1])
-    said = f"distances {', '.join(rounded(gap) for gap in gaps)}"
+    said = f"distances from the true ends {', '.join(rounded(gap) for gap in gaps)}"
     lines = [path("diffusion", way.tolist()) for way in ways.transpose(1, 0, 2)]
     pad.reveal(dots("diffusion", ways[-1][order].tolist()), *lines, join=True, caption=said)
     there = (_heaps(guessed) & _heaps(ways[-1])).total()

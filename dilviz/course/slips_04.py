@@ -77,6 +77,12 @@ SLIPS: dict[str, Step] = {
     "both roots are forgotten in the last line: the factors are √ᾱ_s and √(1−ᾱ_s).": (
         lambda xt, x0, t, s: s * x0 + (1 - s) * _eps(xt, x0, t)
     ),
+    "the root of 1−ᾱ is forgotten in both places: the noise is divided by √(1−ᾱ_t), and comes back with √(1−ᾱ_s).": (
+        lambda xt, x0, t, s: s.sqrt() * x0 + (1 - s) * (xt - t.sqrt() * x0) / (1 - t)
+    ),
+    "in the last line 1−√ᾱ_s stands where √(1−ᾱ_s) belongs.": (
+        lambda xt, x0, t, s: s.sqrt() * x0 + (1 - s.sqrt()) * _eps(xt, x0, t)
+    ),
     "all roots are forgotten: both where the noise is found and in the last line ᾱ stands for √ᾱ, 1−ᾱ for √(1−ᾱ).": (
         lambda xt, x0, t, s: s * x0 + (1 - s) * (xt - t * x0) / (1 - t)
     ),

@@ -132,10 +132,10 @@ def describe_sampling(data: SamplingData) -> str:
     """
     (mine, _, wide), (yours, _, other) = numbers(data.mystery), numbers(data.yours)
     return (
-        f"In a ring lie {round(100 * mine)} % of the mystery's samples and {round(100 * yours)} % of yours; "
-        f"they are {rounded(round(wide, 3))} and {rounded(round(other, 3))} from the nearest middle, where the data is "
-        f"{rounded(STD * 2**0.5)} (root mean squares). Rings that hold one sample of twenty or more: "
-        f"{_filled(data.mystery)} and {_filled(data.yours)} of {len(HEAPS)}."
+        f"Rings that hold one sample of twenty or more: {_filled(data.mystery)} of the mystery's and "
+        f"{_filled(data.yours)} of yours, of {len(HEAPS)}. In a ring lie {round(100 * mine)} % of the mystery's samples "
+        f"and {round(100 * yours)} % of yours; they are {rounded(round(wide, 3))} and {rounded(round(other, 3))} from "
+        f"the nearest middle, where the data is {rounded(STD * 2**0.5)} (root mean squares)."
     )
 
 
