@@ -133,9 +133,10 @@ def describe_sampling(data: SamplingData) -> str:
     (mine, _, wide), (yours, _, other) = numbers(data.mystery), numbers(data.yours)
     return (
         f"Rings that hold one sample of twenty or more: {_filled(data.mystery)} of the mystery's and "
-        f"{_filled(data.yours)} of yours, of {len(HEAPS)}. In a ring lie {round(100 * mine)} % of the mystery's samples "
-        f"and {round(100 * yours)} % of yours; they are {rounded(round(wide, 3))} and {rounded(round(other, 3))} from "
-        f"the nearest middle, where the data is {rounded(STD * 2**0.5)} (root mean squares)."
+        f"{_filled(data.yours)} of yours, of {len(HEAPS)}. In a ring lie {round(100 * mine)} % of the mystery's "
+        f"samples and {round(100 * yours)} % of yours; they are {rounded(round(wide, 3))} and "
+        f"{rounded(round(other, 3))} from the nearest middle, where the data is {rounded(STD * 2**0.5)} "
+        "(root mean squares)."
     )
 
 

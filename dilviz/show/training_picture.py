@@ -168,5 +168,5 @@ def describe_training(data: TrainingData) -> str:
     return (
         f"After {shot.steps} steps: loss {rounded(shot.losses[-1])}, where no network gets below "
         f"{rounded(data.floor)} on average; the answers are {rounded(np.median(shot.error))} off the exact ones "
-        f"(median over t); {round(100 * near)} of 100 samples lie within {CLOSE} of the data.{pale}"
+        f"(median over t); {round(100 * near)} % of the samples lie within {CLOSE} of the data.{pale}"
     )
