@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from html import escape
 from typing import Any
 
@@ -59,19 +60,19 @@ def _text(name: str, columns: tuple[str, ...], only: dict[str, Any]) -> str:
     return "\n".join([*lines, f"({content['rows'][0]['n']} episodes each; {content['command']})"])
 
 
-def comparison(*names: str, **only: Any) -> None:
+def comparison(*names: str, demos: Sequence[int] = ()) -> None:
     """Print what `dilviz compare` has measured, and the commands that did.
 
     Args:
         names: of files in assets/results.
-        only: values that a row must have, such as demos=400.
+        demos: numbers of demonstrations; none named: all.
 
     Raises:
         InputError: no such file.
     """
     for name in names:
         content = json.loads(asset("results", f"{name}.json").read_text(encoding="utf-8"))
-        rows = [row for row in content["rows"] if all(row[key] == value for key, value in only.items())]
+        rows = [row for row in content["rows"] if not demos or row["demos"] in demos]
         print(comparison_text(rows))
         print(f"({rows[0]['n']} episodes each; {'; '.join(content['commands'])})")
 

@@ -102,7 +102,7 @@ def pushed_figure(data: PushedData) -> go.Figure:
     end = data.walk[-1:] if not data.success else np.full((1, 2), np.nan)
     traces = [
         theme.paths("data", map(data.known.path, range(min(len(data.known), 60))), opacity=0.5),
-        theme.points("tree", good[:, 0], good[:, 1], "arrives from here", size=6, opacity=0.55),
+        theme.points("tree", good[:, 0], good[:, 1], "arrives from here", size=6, opacity=0.8),
         theme.points("cloning", bad[:, 0], bad[:, 1], "fails from here", size=8).update(marker_symbol="x-thin-open"),
         theme.paths(role, [data.walk], data.learner, line_width=3),
         theme.points(role, data.walk[:1, 0], data.walk[:1, 1], "start", size=11),
