@@ -42,7 +42,7 @@ class FromStarts:
     """
 
     starts: np.ndarray
-    name: str = "fork"
+    name = "fork"
 
     def environments(self, count: int) -> _Walkers:
         """The agents.
@@ -59,9 +59,9 @@ class FromStarts:
         """As the fork judges an episode.
 
         Args:
-            observations: (n, 2).
-            actions: (n, 2).
-            rewards: (n,).
+            observations: (n, 2) places.
+            actions: (n, 2) what was done there.
+            rewards: (n,) what came of it.
 
         Returns:
             Whether it succeeded, and on which side.
