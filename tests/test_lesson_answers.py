@@ -608,6 +608,11 @@ WRONG = {
             "divided by the variance",
         ),
         (COMPLETE_05 + "return ((target[:, None] - mean) ** 2).mean()", "fresh inputs come out wrong"),
+        (COMPLETE_05 + LOG_P_05 + "return -(log_weight + log_p).logsumexp(1).mean().item()", "no gradient reaches"),
+        (
+            COMPLETE_05 + LOG_P_05 + "return -(log_weight + log_p).exp().sum(1).log().mean()",
+            "let `logsumexp` do exp, sum and log",
+        ),
     ],
     "05.debug": [
         ("answer = None", "write the suspect's name"),
@@ -630,6 +635,10 @@ WRONG = {
         ),
         (TRANSFER_05 + SCALED_05 + "return chunks[gaps.argmin(), 0]", "the shape is (2,) where (4, 2) is expected"),
         (TRANSFER_05 + SCALED_05 + "return seen[gaps.argmin()]", "the shape is"),
+        (
+            TRANSFER_05 + "return chunks[((seen - look) / seen.amax(0)).norm(dim=1).argmin()]",
+            "divide by the largest number",
+        ),
         ("my_lookup = 3", "asks for a function"),
     ],
     "10.predict": [
@@ -817,8 +826,6 @@ UNUSUAL = {
     "05.complete": [
         "import torch.distributions as D\n" + COMPLETE_05 + "parts = D.Independent(D.Normal(mean, std), 1)\n"
         "    return -D.MixtureSameFamily(D.Categorical(logits=log_weight), parts).log_prob(target).mean()",
-        COMPLETE_05 + "p = torch.exp(-0.5 * ((target[:, None] - mean) / std) ** 2) / (std * (2 * math.pi) ** 0.5)\n"
-        "    return -torch.log((log_weight.exp() * p.prod(-1)).sum(1)).mean()",
     ],
     "05.debug": ["answer = ' Mean of mixture '"],
     "05.transfer": [

@@ -154,11 +154,11 @@ def test_a_warm_start_remembers_each_walker_and_forgets_at_the_end(fork_policy):
 def test_a_warm_start_begins_with_what_is_left_of_the_last_chunk(monkeypatch):
     policy, given = toy_policy().use("ddim", 5, warm_start=0.5), []  # 6 actions, of which 3 are done
     sample = policy.sample
-    monkeypatch.setattr(policy, "sample", lambda cond, g, near: given.append(near) or sample(cond, g, near))
+    monkeypatch.setattr(policy, "sample", lambda cond, g, near, seen: given.append(near) or sample(cond, g, near, seen))
     memory = [{}, {}]
-    policy.act(torch.randn(2, 2, 8), None, memory)
+    policy.act(torch.randn(2, 2, 8), None, memory=memory)
     chunk = torch.stack([row["chunk"] for row in memory])
-    policy.act(torch.randn(2, 2, 8), None, memory)
+    policy.act(torch.randn(2, 2, 8), None, memory=memory)
     assert given[0] is None
     assert torch.equal(given[1][:, :3], chunk[:, 3:])
     assert torch.equal(given[1][:, 3:], chunk[:, -1:].expand(-1, 3, -1))

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from dilviz.course.bugs import BUGS
-from dilviz.course.check import Case, NotYet, Wrong, compare, exercise, fresh, one_of
+from dilviz.course.check import Case, NotYet, Wrong, call, compare, exercise, fresh, one_of
 from dilviz.course.pads import AskingPad
 from dilviz.course.slips_05 import LOOKUPS, SLIPS, written_lookup, written_mixture_loss
 from dilviz.diffusion.noise import Generators
@@ -183,7 +183,14 @@ def judge_mixture_loss(mixture_loss: Any) -> str:
         inputs = (log_weight, mean, 0.3 + spread.abs(), target)
         says = f"{rows} rows, {components} components, {numbers} numbers"
         cases.append(Case(says, inputs, written_mixture_loss(*inputs)))
-    compare(mixture_loss, cases, {says: [slip(*case.inputs) for case in cases] for says, slip in SLIPS.items()})
+    suspects = {says: [slip(*case.inputs) for case in cases] for says, slip in SLIPS.items()}
+    compare(mixture_loss, cases, suspects)
+    log_weight, mean, std, target = cases[0].inputs
+    value = mixture_loss(log_weight, mean.clone().requires_grad_(), std, target)
+    if not (isinstance(value, Tensor) and value.requires_grad):
+        raise Wrong("the number is right, but no gradient reaches the network: keep tensors, no `.item()` or `detach`.")
+    if not torch.isfinite(call(mixture_loss, log_weight, mean, std, target + 60)).all():
+        raise Wrong("for a target far from all means every exp(…) becomes 0; let `logsumexp` do exp, sum and log.")
     return "the likelihood of a mixture. On it the mixture density network of this lesson was trained."
 
 
@@ -244,14 +251,15 @@ def judge_lookup(my_lookup: Any) -> str:
     """
     generator, cases = fresh(), []
     for says, units in (
-        ("metres and radians", (300.0, 0.1)),
+        ("kelvins and radians", (15.0, 0.1)),
         ("numbers of one size", (1.0, 1.0, 1.0)),
         ("millivolts and kilometres", (0.001, 40.0, 2.0)),
     ):
         for _ in range(4):
             size, n = torch.tensor(units), len(units)
-            seen = (torch.rand(60, n, generator=generator) + 2) * size
-            look = (torch.rand(n, generator=generator) + 2) * size
+            off = torch.tensor([20.0, 0.0, 3.0])[:n]  # kelvins are never near 0
+            seen = (torch.rand(60, n, generator=generator) + off) * size
+            look = (torch.rand(n, generator=generator) + off) * size
             chunks = torch.randn(60, 4, 2, generator=generator)
             cases.append(Case(says, (look, seen, chunks), written_lookup(look, seen, chunks)))
     compare(my_lookup, cases, {says: [slip(*case.inputs) for case in cases] for says, slip in LOOKUPS.items()})

@@ -121,6 +121,12 @@ LOOKUPS: dict[str, Lookup] = {
     "that is the second nearest; sorted from near to far, the first has index 0.": (
         lambda look, seen, chunks: chunks[_nearest(look, seen, 2)[1]]
     ),
+    "you divide by the largest number; the range is high − low, and what is never near 0 needs low taken off.": (
+        lambda look, seen, chunks: chunks[((seen - look) / seen.abs().amax(0)).norm(dim=1).argmin()]
+    ),
+    "you scale by the standard deviation; here the range is asked for, high − low.": (
+        lambda look, seen, chunks: chunks[((seen - look) / seen.std(0)).norm(dim=1).argmin()]
+    ),
     "`seen` is scaled, but not `look`; scale both alike.": (
         lambda look, seen, chunks: chunks[(_scaled(look, seen)[1] - look).norm(dim=1).argmin()]
     ),

@@ -252,6 +252,20 @@ def _past_the_tree(scene: Scene, position: np.ndarray) -> np.ndarray:
     return np.where((depth > -MAX_STEP) & (inward > 0), slide, to_goal)
 
 
+def places_ahead(actions: Tensor, observations: Tensor) -> Tensor:
+    """Where actions lead, the tree aside: for steering, so in torch.
+
+    Args:
+        actions: (B, n, 2), from the newest observation on.
+        observations: (B, obs_horizon, 2 or 7), of which the first two numbers are the place.
+
+    Returns:
+        (B, n, 2) places.
+    """
+    steps = MAX_STEP * actions / actions.norm(dim=-1, keepdim=True).clamp(min=1)
+    return observations[:, -1:, :2].to(steps) + steps.cumsum(1)
+
+
 def side_of(scene: Scene, positions: np.ndarray) -> str:
     """Which way round a walk went.
 

@@ -53,19 +53,42 @@ class ChunkPolicy:
         _check_scale("action", action_scale, act_dim)
         self.network, self.observation_scale, self.action_scale = network, observation_scale, action_scale
         self.obs_horizon, self.pred_horizon, self.action_horizon = obs_horizon, pred_horizon, action_horizon
+        self.delay = 0
 
     @property
     def device(self) -> torch.device:
         """Where the network lives."""
         return next(chain(self.network.parameters(), self.network.buffers())).device
 
+    def wait(self, delay: int) -> Self:
+        """Simulate that a decision takes time: from now on actions begin `delay` steps after what was seen for them.
+
+        Args:
+            delay: steps that pass meanwhile, 0 for none; pred_horizon has to reach beyond them.
+
+        Returns:
+            Itself.
+
+        Raises:
+            InputError: a delay below 0, or one after which an action that is executed is not predicted.
+        """
+        most = self.pred_horizon - (self.obs_horizon - 1) - self.action_horizon
+        if delay not in range(most + 1):
+            raise InputError(
+                f"delay is {delay}; give 0 to {most}: pred_horizon {self.pred_horizon} holds action_horizon "
+                f"{self.action_horizon} and no more than that."
+            )
+        self.delay = delay
+        return self
+
     @torch.no_grad()
-    def act(self, observations: Tensor, generator: Generators = None) -> Tensor:
+    def act(self, observations: Tensor, generator: Generators = None, late: int = 0) -> Tensor:
         """Choose what to do next.
 
         Args:
             observations: (B, obs_horizon, obs_dim) in the environment's units, the newest last.
             generator: one, or a list of one a row; None is a fresh one seeded 0.
+            late: steps that have passed since the newest observation; their actions are left out.
 
         Returns:
             (B, action_horizon, act_dim) in the environment's units, where the network lives.
@@ -74,7 +97,7 @@ class ChunkPolicy:
             InputError: observations of another shape.
         """
         actions = self._predict(self.condition(observations), generator)
-        return self.action_scale.to(actions.device).unscale(actions[:, : self.action_horizon])
+        return self.action_scale.to(actions.device).unscale(actions[:, late : late + self.action_horizon])
 
     def _predict(self, cond: Tensor, generator: Generators) -> Tensor:
         """Scaled actions, (B, n, act_dim), from the newest observation on; n is action_horizon or more."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 import torch
@@ -24,6 +24,7 @@ from dilviz.errors import InputError
 from dilviz.imitation.chunks import ChunkPolicy, saved_scales, scales_of
 from dilviz.imitation.episodes import Windows
 from dilviz.imitation.scaling import MinMax
+from dilviz.imitation.steering import Cost, steered
 
 
 class DiffusionPolicy(ChunkPolicy):
@@ -64,7 +65,28 @@ class DiffusionPolicy(ChunkPolicy):
             action_horizon,
         )  # fmt: skip
         self.denoiser, self.schedule = denoiser, schedule
+        self.cost: Cost | None = None
         self.use(sampler, num_inference_steps)
+
+    def steer(self, cost: Cost | None) -> Self:
+        """Prefer chunks that cost little, from now on; nothing is trained for it.
+
+        Args:
+            cost: called with actions (B, n, act_dim), from the newest observation on, and observations
+                (B, obs_horizon, obs_dim), both in the environment's units; returns (B,), through which gradients run.
+                Twice the cost steers twice as hard. None: no more.
+
+        Returns:
+            Itself.
+        """
+        self.cost = cost
+        return self
+
+    def _cost_of(self, observations: Tensor) -> Callable[[Tensor], Tensor]:
+        cost, scale = self.cost, self.action_scale.to(self.device)
+        assert cost is not None
+        seen = observations.to(self.device)
+        return lambda chunk: cost(scale.unscale(chunk[:, self.obs_horizon - 1 :]), seen)
 
     def use(
         self, sampler: str | Sampler, num_inference_steps: int, warm_start: float | None = None, **options: Any
@@ -115,12 +137,19 @@ class DiffusionPolicy(ChunkPolicy):
         return self.warm_start is not None
 
     @torch.no_grad()
-    def act(self, observations: Tensor, generator: Generators = None, memory: Sequence[dict] | None = None) -> Tensor:
+    def act(
+        self,
+        observations: Tensor,
+        generator: Generators = None,
+        late: int = 0,
+        memory: Sequence[dict] | None = None,
+    ) -> Tensor:
         """Sample what to do next.
 
         Args:
             observations: (B, obs_horizon, obs_dim) in the environment's units, the newest last.
             generator: one, or a list of one a row; None is a fresh one seeded 0.
+            late: steps that have passed since the newest observation; their actions are left out.
             memory: one dictionary a row, the same through an episode; for a warm start.
 
         Returns:
@@ -129,11 +158,11 @@ class DiffusionPolicy(ChunkPolicy):
         Raises:
             InputError: observations of another shape.
         """
-        chunk = self.sample(self.condition(observations), generator, self._shifted(memory))
+        chunk = self.sample(self.condition(observations), generator, self._shifted(memory), observations)
         for row, one in zip(memory or (), chunk, strict=False):
             row["chunk"] = one
         # The chunk begins at the oldest observation; what is past is not done again.
-        now = self.obs_horizon - 1
+        now = self.obs_horizon - 1 + late
         return self.action_scale.to(chunk.device).unscale(chunk[:, now : now + self.action_horizon])
 
     def _shifted(self, memory: Sequence[dict] | None) -> Tensor | None:
@@ -143,13 +172,20 @@ class DiffusionPolicy(ChunkPolicy):
         last, done = torch.stack([row["chunk"] for row in memory]), self.action_horizon
         return torch.cat([last[:, done:], last[:, -1:].expand(-1, done, -1)], dim=1)
 
-    def sample(self, cond: Tensor, generator: Generators = None, near: Tensor | None = None) -> Tensor:
+    def sample(
+        self,
+        cond: Tensor,
+        generator: Generators = None,
+        near: Tensor | None = None,
+        observations: Tensor | None = None,
+    ) -> Tensor:
         """Sample whole chunks.
 
         Args:
             cond: (B, obs_horizon · obs_dim), as `condition` gives it.
             generator: one, or a list of one a row; None is a fresh one seeded 0.
             near: (B, pred_horizon, act_dim) chunks from which a warm start begins.
+            observations: (B, obs_horizon, obs_dim) in the environment's units, where it is steered.
 
         Returns:
             (B, pred_horizon, act_dim), scaled to [-1, 1], from the oldest observation on.
@@ -161,8 +197,11 @@ class DiffusionPolicy(ChunkPolicy):
             below = timesteps[timesteps <= self.warm_start * (len(self.schedule) - 1)]
             timesteps = below if len(below) else timesteps[-1:]
             noise = self.schedule.add_noise(near, noise, int(timesteps[0]))
+        denoiser = self.denoiser
+        if self.cost is not None and observations is not None:
+            denoiser = steered(self.denoiser, self.schedule, self._cost_of(observations))
         chunk = self.method(
-            self.denoiser, self.schedule, noise, cond=cond, timesteps=timesteps, generator=generator,
+            denoiser, self.schedule, noise, cond=cond, timesteps=timesteps, generator=generator,
             **self.sampler_options,
         )  # fmt: skip
         assert isinstance(chunk, Tensor)  # no trace was asked for

@@ -20,8 +20,9 @@ AT_ONCE = 500  # episodes that run together: more are not quicker, and each keep
 class Policy(Protocol):
     """What acts: an expert or a learner.
 
-    One that has an attribute `remembers` that is true is also handed a `memory`: a list of dictionaries, one a row, to
-    keep there what it wants to know when it acts again in the same episode.
+    One that has an attribute `delay` above 0 is shown what was seen so many steps ago, and told so: `late`. (At the
+    start of an episode the world waits.) One that has an attribute `remembers` that is true is also handed a `memory`:
+    a list of dictionaries, one a row, to keep there what it wants to know when it acts again in the same episode.
     """
 
     obs_horizon: int
@@ -126,11 +127,14 @@ def _rollout(policy: Policy, task: Task, seeds: Sequence[int], generator: Callab
     environments = task.environments(len(seeds))
     act = _acting(policy, [generator(int(seed)) for seed in seeds])
     newest = environments.reset(seeds)
-    seen = np.repeat(newest[:, None], policy.obs_horizon, axis=1)  # (B, obs_horizon, obs_dim), the newest last
+    delay, late = getattr(policy, "delay", 0), 0
+    # (B, obs_horizon + delay, obs_dim), the newest last.
+    seen = np.repeat(newest[:, None], policy.obs_horizon + delay, axis=1)
     terminated, active = np.zeros(len(seeds), bool), np.arange(len(seeds))
     steps = []  # (rows, what they saw, did and got)
     while len(active):
-        chunk = act(seen, active)  # (b, action_horizon, act_dim)
+        chunk = act(seen[:, : policy.obs_horizon], active, late)  # (b, action_horizon, act_dim)
+        late = delay
         for k in range(chunk.shape[1]):
             observed, rewards, ended, cut = environments.step(active, chunk[:, k])
             steps.append((active, seen[active, -1], chunk[:, k], rewards))
@@ -143,13 +147,14 @@ def _rollout(policy: Policy, task: Task, seeds: Sequence[int], generator: Callab
     return _gather(task, steps, seen[:, -1], terminated, seeds)
 
 
-def _acting(policy: Policy, generators: list[Generator]) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+def _acting(policy: Policy, generators: list[Generator]) -> Callable[[np.ndarray, np.ndarray, int], np.ndarray]:
     """The policy as a function of what all have seen and of who is to act: each row has its noise and its memory."""
     memories: list[dict] = [{} for _ in generators]
     remembers = getattr(policy, "remembers", False)
 
-    def act(seen: np.ndarray, active: np.ndarray) -> np.ndarray:
-        own = {"memory": [memories[i] for i in active]} if remembers else {}
+    def act(seen: np.ndarray, active: np.ndarray, late: int) -> np.ndarray:
+        own: dict = {"memory": [memories[i] for i in active]} if remembers else {}
+        own |= {"late": late} if late else {}
         observations = torch.from_numpy(seen[active]).float()
         chunk = policy.act(observations, [generators[i] for i in active], **own).cpu().numpy()
         if chunk.ndim != 3 or chunk.shape[1] < 1:

@@ -208,7 +208,7 @@ class AnswersExplorer(Explorer):
         controls = {
             "learner": ipywidgets.Dropdown(options=list(walkers)),
             "x": slider(min=0.3, max=0.7, step=0.01, value=0.5, readout_format=".2f", description="asked at x"),
-            "y": slider(min=0.04, max=0.3, step=0.01, value=0.1, readout_format=".2f", description="and y"),
+            "y": slider(min=0.04, max=0.22, step=0.01, value=0.1, readout_format=".2f", description="and y"),
         }
 
         def compute(state: dict) -> AnswersData:

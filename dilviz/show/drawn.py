@@ -142,6 +142,8 @@ def describe_drawn(data: DrawnData) -> str:
         return "Draw walks on the pad, from under the tree to the goal; then press Train."
     count = len(data.drawn)
     said = f"{count} walk{'s' if count > 1 else ''} drawn"
+    if missed := count - int(data.drawn.success.sum()):
+        said += f" ({missed} not round the tree to the goal)"
     if data.walks is None:
         return f"{said}; press Train."
     sides = [int((data.walks.mode == side).sum()) for side in ("left", "right")]

@@ -11,7 +11,7 @@ import ipywidgets
 import numpy as np
 import plotly.graph_objects as go
 
-from dilviz.envs.fork import FORK
+from dilviz.envs.fork import FORK, GOAL_RADIUS
 from dilviz.errors import InputError
 from dilviz.imitation import Episodes, rollout
 from dilviz.imitation.rollout import Policy
@@ -27,7 +27,8 @@ OUTSIDE = float(FORK.radius) + 0.02  # from the middle of the tree: a start in i
 def _grid() -> np.ndarray:
     numbers = np.linspace(EDGE, 1 - EDGE, SIDE)
     places = np.stack(np.meshgrid(numbers, numbers), axis=-1).reshape(-1, 2)
-    return places[np.linalg.norm(places - FORK.tree, axis=1) > OUTSIDE]
+    free = np.linalg.norm(places - FORK.tree, axis=1) > OUTSIDE
+    return places[free & (np.linalg.norm(places - FORK.goal, axis=1) > GOAL_RADIUS)]
 
 
 STARTS = _grid()
