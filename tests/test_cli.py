@@ -114,7 +114,7 @@ BAD = {
     "evaluate expert:fork --seeds 0:2 --out five": "is no result of evaluate",
     "evaluate expert:fork --seeds 0:2 --out /dev/full": "is no result of evaluate",
     "evaluate expert:fork --seeds 0:2 --out other": "cannot be written",
-    "evaluate fork:cloning-onestep --seeds 0:2": "no fork:cloning-onestep comes with the course; there are fork",
+    "evaluate fork:lookup --seeds 0:2": "no fork:lookup comes with the course; there are fork",
     "train fork --policy cloning-onestep --obs-horizon 61 --out x": "take smaller horizons",
     "bench gpu": "bench 'gpu' is unknown",
     "lab --lesson 77": "lesson",
