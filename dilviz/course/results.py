@@ -32,7 +32,7 @@ def folded(title: str, **tables: tuple[str, ...]) -> HTML:
 
     Args:
         title: what they show.
-        tables: name of the file -> its columns.
+        tables: name of the file -> its columns, as in `table`; none for one that `dilviz compare` has made.
 
     Returns:
         What the cell shows.
@@ -40,7 +40,7 @@ def folded(title: str, **tables: tuple[str, ...]) -> HTML:
     Raises:
         InputError: no such file.
     """
-    texts = "\n\n".join(_text(name, columns, {}) for name, columns in tables.items())
+    texts = "\n\n".join(_text(name, columns, {}) if columns else _compared(name) for name, columns in tables.items())
     return HTML(f"<details><summary>{escape(title)}</summary><pre>{escape(texts)}</pre></details>")
 
 
@@ -60,21 +60,23 @@ def _text(name: str, columns: tuple[str, ...], only: dict[str, Any]) -> str:
     return "\n".join([*lines, f"({content['rows'][0]['n']} episodes each; {content['command']})"])
 
 
-def comparison(*names: str, demos: Sequence[int] = ()) -> None:
+def comparison(name: str, demos: Sequence[int] = ()) -> None:
     """Print what `dilviz compare` has measured, and the commands that did.
 
     Args:
-        names: of files in assets/results.
+        name: of the file in assets/results.
         demos: numbers of demonstrations; none named: all.
 
     Raises:
         InputError: no such file.
     """
-    for name in names:
-        content = json.loads(asset("results", f"{name}.json").read_text(encoding="utf-8"))
-        rows = [row for row in content["rows"] if not demos or row["demos"] in demos]
-        print(comparison_text(rows))
-        print(f"({rows[0]['n']} episodes each; {'; '.join(content['commands'])})")
+    print(_compared(name, demos))
+
+
+def _compared(name: str, demos: Sequence[int] = ()) -> str:
+    content = json.loads(asset("results", f"{name}.json").read_text(encoding="utf-8"))
+    rows = [row for row in content["rows"] if not demos or row["demos"] in demos]
+    return f"{comparison_text(rows)}\n({rows[0]['n']} episodes each; {'; '.join(content['commands'])})"
 
 
 def card(task: str, policy: str) -> dict[str, Any]:
