@@ -623,7 +623,7 @@ WRONG = {
     ],
     "05.transfer": [
         (TRANSFER_05 + "pass", "returns nothing"),
-        (TRANSFER_05 + "return chunks[(seen - look).norm(dim=1).argmin()]", "a number in metres drowns one in radians"),
+        (TRANSFER_05 + "return chunks[(seen - look).norm(dim=1).argmin()]", "a large unit drowns a small one"),
         (TRANSFER_05 + SCALED_05 + "return chunks[gaps.argmax()]", "the farthest observation"),
         (TRANSFER_05 + SCALED_05 + "return chunks[gaps.argsort()[:5]].mean(0)", "the average of several neighbours"),
         (TRANSFER_05 + SCALED_05 + "return chunks[gaps.argsort()[1]]", "the second nearest"),
@@ -635,6 +635,11 @@ WRONG = {
         ),
         (TRANSFER_05 + SCALED_05 + "return chunks[gaps.argmin(), 0]", "the shape is (2,) where (4, 2) is expected"),
         (TRANSFER_05 + SCALED_05 + "return seen[gaps.argmin()]", "the shape is"),
+        (TRANSFER_05 + SCALED_05 + "return chunks[gaps.argsort()[:3]].mean(0)", "the average of the three nearest"),
+        (
+            TRANSFER_05 + "return chunks[((seen - look) / seen.std(0)).norm(dim=1).argmin()]",
+            "by the standard deviation",
+        ),
         (
             TRANSFER_05 + "return chunks[((seen - look) / seen.amax(0)).norm(dim=1).argmin()]",
             "divide by the largest number",

@@ -109,7 +109,7 @@ def _nearest(look: Tensor, seen: Tensor, count: int) -> Tensor:
 
 
 LOOKUPS: dict[str, Lookup] = {
-    "distances are taken in the data's own units, so a number in metres drowns one in radians; scale each to its range "
+    "distances are taken in the data's own units, so a large unit drowns a small one; scale each to its range "
     "first.": lambda look, seen, chunks: chunks[(seen - look).norm(dim=1).argmin()],
     "that is the chunk of the farthest observation; take argmin.": (
         lambda look, seen, chunks: chunks[_nearest(look, seen, len(seen))[-1]]
@@ -126,6 +126,12 @@ LOOKUPS: dict[str, Lookup] = {
     ),
     "you scale by the standard deviation; here the range is asked for, high − low.": (
         lambda look, seen, chunks: chunks[((seen - look) / seen.std(0)).norm(dim=1).argmin()]
+    ),
+    "that is the average of the three nearest: where two ways are good, their average is none.": (
+        lambda look, seen, chunks: chunks[_nearest(look, seen, 3)].mean(0)
+    ),
+    "distances are sums of absolute differences; the Euclidean one is asked for.": (
+        lambda look, seen, chunks: chunks[(_scaled(look, seen)[1] - _scaled(look, seen)[0]).abs().sum(1).argmin()]
     ),
     "`seen` is scaled, but not `look`; scale both alike.": (
         lambda look, seen, chunks: chunks[(_scaled(look, seen)[1] - look).norm(dim=1).argmin()]
