@@ -154,7 +154,7 @@ def test_a_warm_start_remembers_each_walker_and_forgets_at_the_end(fork_policy):
 def test_a_warm_start_begins_with_what_is_left_of_the_last_chunk(monkeypatch):
     policy, given = toy_policy().use("ddim", 5, warm_start=0.5), []  # 6 actions, of which 3 are done
     sample = policy.sample
-    monkeypatch.setattr(policy, "sample", lambda cond, g, near, seen: given.append(near) or sample(cond, g, near, seen))
+    monkeypatch.setattr(policy, "sample", lambda cond, g, near: given.append(near) or sample(cond, g, near))
     memory = [{}, {}]
     policy.act(torch.randn(2, 2, 8), None, memory=memory)
     chunk = torch.stack([row["chunk"] for row in memory])

@@ -158,7 +158,8 @@ class DiffusionPolicy(ChunkPolicy):
         Raises:
             InputError: observations of another shape.
         """
-        chunk = self.sample(self.condition(observations), generator, self._shifted(memory), observations)
+        seen = {} if self.cost is None else {"observations": observations}
+        chunk = self.sample(self.condition(observations), generator, self._shifted(memory), **seen)
         for row, one in zip(memory or (), chunk, strict=False):
             row["chunk"] = one
         # The chunk begins at the oldest observation; what is past is not done again.

@@ -109,7 +109,7 @@ def answers_data(
     """
     if learner not in policies:
         raise InputError(f"learner {learner!r} is unknown; take one of {', '.join(policies)}.")
-    policy, place = policies[learner], np.array([x, y])
+    policy, place = policies[learner], np.array([x, y]).round(4)  # a slider's numbers carry dust
     came = np.stack([place - [0, MAX_STEP], place])[-policy.obs_horizon :]
     looks = torch.from_numpy(np.repeat(came[None], DRAWS, axis=0)).float()
     answers = policy.act(looks, torch.Generator().manual_seed(0))[:, 0].numpy()

@@ -73,7 +73,7 @@ def pushed_data(policies: Mapping[str, Policy], known: Episodes, learner: str, x
     """
     if learner not in policies:
         raise InputError(f"learner {learner!r} is unknown; take one of {', '.join(policies)}.")
-    start = np.array([[x, y]])
+    start = np.array([[x, y]]).round(4)  # a slider's numbers carry dust
     if np.linalg.norm(start[0] - FORK.tree) <= FORK.radius:
         raise InputError(f"the start ({rounded(x)}, {rounded(y)}) lies in the tree; move it out.")
     policy = policies[learner]
