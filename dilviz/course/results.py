@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
-from IPython.display import HTML
+import ipywidgets
 
 from dilviz.assets import asset
 from dilviz.imitation.rows import comparison_text
@@ -27,7 +27,24 @@ def table(name: str, *columns: str, **only: Any) -> None:
     print(_text(name, columns, only))
 
 
-def folded(title: str, **tables: tuple[str, ...]) -> HTML:
+class Folded(ipywidgets.HTML):
+    """Text that is folded until the reader opens it.
+
+    Args:
+        title: what is said while it is folded.
+        text: what is read then, as it stands.
+    """
+
+    def __init__(self, title: str, text: str) -> None:
+        self.title = title
+        super().__init__(f"<details><summary>{escape(title)}</summary><pre>{escape(text)}</pre></details>")
+
+    def __repr__(self) -> str:
+        """Its title: the text is stored elsewhere."""
+        return f"Folded({self.title!r})"
+
+
+def folded(title: str, **tables: tuple[str, ...]) -> Folded:
     """Several such tables, folded until the reader opens them.
 
     Args:
@@ -41,7 +58,7 @@ def folded(title: str, **tables: tuple[str, ...]) -> HTML:
         InputError: no such file.
     """
     texts = "\n\n".join(_text(name, columns, {}) if columns else _compared(name) for name, columns in tables.items())
-    return HTML(f"<details><summary>{escape(title)}</summary><pre>{escape(texts)}</pre></details>")
+    return Folded(title, texts)
 
 
 def _text(name: str, columns: tuple[str, ...], only: dict[str, Any]) -> str:

@@ -135,6 +135,7 @@ def answers_figure(data: AnswersData) -> go.Figure:
     role, right = look_of(data.learner), {"xaxis": "x2", "yaxis": "y2"}
     lost = np.where(data.walks.success[:, None], np.nan, data.walks.last)
     many = np.stack([np.zeros_like(data.answers), data.answers], axis=1)
+    # An array throughout: in a list NaN would be sent as JSON, which has none.
     mean = data.experts.mean(0) if len(data.experts) else np.full(2, np.nan)
     traces = [
         theme.paths("data", map(data.shown.path, range(len(data.shown))), opacity=0.35),
@@ -144,7 +145,7 @@ def answers_figure(data: AnswersData) -> go.Figure:
         theme.points("data", data.experts[:, 0], data.experts[:, 1], "experts", size=5, opacity=0.5).update(right),
         theme.paths(role, many, opacity=0.25, line_dash="solid", line_width=1.5).update(right),
         theme.points(role, data.answers[:, 0], data.answers[:, 1], "answers", size=6).update(right),
-        theme.points("cloning", [mean[0]], [mean[1]], "average", size=13).update(
+        theme.points("cloning", mean[:1], mean[1:], "average", size=13).update(
             marker_symbol="cross-thin-open", **right
         ),
     ]
