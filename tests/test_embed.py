@@ -143,7 +143,8 @@ def test_what_the_reader_changes_stands_in_the_address_and_back_again(shown):
     wait(demo.page, "() => location.hash === '#tree=0.51,0.5'")
     demo.page.evaluate("location.hash = 'seed=12&radius=0.2'")
     wait(demo.page, f"() => ({SEED})() === '12'")
-    assert "Move tree: x 0.50, y 0.50" in demo.page.evaluate(PLACES)  # what an address does not tell is as at first
+    # What an address does not tell is as at first; the handles follow with the next picture.
+    wait(demo.page, f"(label) => ({PLACES})().includes(label)", "Move tree: x 0.50, y 0.50")
     demo.page.get_by_role("button", name="Reset").click()
     wait(demo.page, "() => location.hash === ''")
     assert demo.complaints() == []
