@@ -2,7 +2,8 @@
 
 assets/checkpoints/TASK-POLICY/   the policy, and card.json: its recipe, its data, what it was measured to do
 assets/results/                   the tables of the lessons, one JSON file each
-ARGS="checkpoints", "results" or "prediction" (lesson 03's: why it matters what is predicted) makes a part of it.
+ARGS="checkpoints", "results", "prediction" (lesson 03's: why it matters what is predicted) or "horizons" (lesson 06's)
+makes a part of it.
 ARGS="ladder" times the steps of lesson 03 on this machine, which should be quiet; it is no part of the rest. Trainings
 lie in the user's data folder: an interrupted run goes on where it stopped.
 """
@@ -14,6 +15,7 @@ import shutil
 import sys
 from pathlib import Path
 
+import horizons
 import numpy as np
 import prediction
 import torch
@@ -32,8 +34,13 @@ ASSETS = Path(__file__).resolve().parent.parent / "assets"
 PACKAGE = ASSETS.parent / "dilviz"
 BOTH = ("diffusion", "cloning")
 SHIPPED = {"fork": (*BOTH, "cloning-onestep", "mdn", "dagger"), "lander": BOTH, "fork-moving": BOTH}
-# Beside them for lesson 03, in 16 bits: the fork's diffusion policy that predicts something else.
-PREDICTING = {"diffusion-v": "v_prediction", "diffusion-epsilon": "epsilon"}
+# Beside them, in 16 bits: the fork's diffusion policy that predicts something else (lesson 03), and some that see more
+# or less and look far ahead (lesson 06).
+NAMED = {
+    "diffusion-v": {"prediction_type": "v_prediction"},
+    "diffusion-epsilon": {"prediction_type": "epsilon"},
+    **{f"diffusion-obs{seen}": horizons.options(seen) for seen in horizons.SEEN},
+}
 EVALUATION = {"fork": range(5000), "lander": range(300), "fork-moving": range(5000)}
 SEEDS = range(5)  # of training, for every comparison
 # The comparison of lesson 00: name -> the options of `dilviz train fork`. (Those of lesson 03 are in prediction.py.)
@@ -131,8 +138,8 @@ def main(*parts):
             expert = evaluate(f"expert:{task}", list(seeds))
             for policy in SHIPPED[task]:
                 write_checkpoint(task, policy, expert)
-            for name, kind in PREDICTING.items() if task == "fork" else ():
-                write_checkpoint(task, "diffusion", expert, name, prediction_type=kind)
+            for name, changes in NAMED.items() if task == "fork" else ():
+                write_checkpoint(task, "diffusion", expert, name, **changes)
     if "results" in parts or not parts:
         for name, variants in TABLES.items():
             write_table(name, variants)
@@ -140,6 +147,9 @@ def main(*parts):
         seeds = range(5000, 6000)
         for name, rows in prediction.tables(trained, work(), SEEDS, seeds).items():
             write_rows(name, "prediction", list(rows()), seeds)
+    if "horizons" in parts or not parts:
+        seeds = range(5000, 5500)
+        write_rows("fork_horizons", "horizons", list(horizons.rows(trained, SEEDS, seeds)), seeds)
     if "ladder" in parts:
         write_json(ASSETS / "results" / "fit_ladder.json", stored())
 

@@ -123,7 +123,7 @@ def _add_train(sub: _Parser) -> None:
         help="diffusion, diffusion-unet, cloning, cloning-onestep, mdn, mdn-onestep, lookup or dagger",
     )
     sub.add_argument("--out", required=True, metavar="DIR", help="where the policy goes")
-    numbers = "demos steps obs-horizon pred-horizon action-horizon"
+    numbers = "demos steps obs-horizon pred-horizon action-horizon width"
     for name in numbers.split():
         sub.add_argument(f"--{name}", type=int, metavar="N", help="the task's recipe where not given")
     sub.add_argument("--prediction-type", metavar="P", help="epsilon, sample or v_prediction")
@@ -141,6 +141,7 @@ def _add_evaluate(sub: _Parser) -> None:
     sub.add_argument("--num-inference-steps", type=int, metavar="N")
     sub.add_argument("--eta", type=float, metavar="E")
     sub.add_argument("--action-horizon", type=int, metavar="N")
+    sub.add_argument("--delay", type=int, metavar="N", help="steps that pass while it decides")
     sub.add_argument("--out", metavar="FILE", help="write the result there too")
 
 

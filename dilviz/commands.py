@@ -19,6 +19,7 @@ from dilviz.imitation.learners import WEIGHTS, get_learner
 from dilviz.tasks import FOR_DATASETS, TASKS, Recipe, Task, get_task
 
 STATE = "training.safetensors"
+WIDEST = 8192  # units of a layer: a network of more does not fit into a usual memory
 
 
 def tasks() -> dict:
@@ -138,13 +139,15 @@ def recipe_of(policy: str, recipe: Recipe, changes: dict[str, Any]) -> Recipe:
         The learner's recipe.
 
     Raises:
-        InputError: a field that the learner does not have, or horizons that do not fit.
+        InputError: a field that the learner does not have, horizons that do not fit, or too wide a network.
     """
     learner = get_learner(policy)
     horizons = () if learner.one_step else ("pred_horizon", "action_horizon")
     if foreign := [name for name in changes if name not in ("demos", "obs_horizon", *horizons, *learner.uses)]:
         raise InputError(f"policy {policy} has no {foreign[0]}; leave that option out.")
     recipe = dataclasses.replace(recipe, **changes)
+    if not 1 <= recipe.width <= WIDEST:
+        raise InputError(f"width is {recipe.width}; give 1 to {WIDEST} units of a layer.")
     if learner.one_step:
         recipe = dataclasses.replace(recipe, pred_horizon=recipe.obs_horizon, action_horizon=1)
     check_horizons(recipe.obs_horizon, recipe.pred_horizon, recipe.action_horizon)

@@ -31,6 +31,7 @@ def evaluate(
     num_inference_steps: int | None = None,
     eta: float | None = None,
     action_horizon: int | None = None,
+    delay: int | None = None,
     out: str | None = None,
 ) -> dict:
     """Let a policy act, one episode a seed, and count.
@@ -42,6 +43,7 @@ def evaluate(
         num_inference_steps: likewise.
         eta: likewise, of "ddim".
         action_horizon: actions done before it looks again; None for its own.
+        delay: steps that pass while it decides; None for none.
         out: a file to write the result to, as JSON.
 
     Returns:
@@ -57,6 +59,7 @@ def evaluate(
         "num_inference_steps": num_inference_steps,
         "eta": eta,
         "action_horizon": action_horizon,
+        "delay": delay,
     }
     _adjust(policy, {name: value for name, value in chosen.items() if value is not None}, what)
     if out is not None:
@@ -170,6 +173,8 @@ def _adjust(policy: Policy, chosen: dict, what: str) -> None:
     if "action_horizon" in chosen and isinstance(policy, ChunkPolicy):
         check_horizons(policy.obs_horizon, policy.pred_horizon, chosen["action_horizon"])
         policy.action_horizon = chosen.pop("action_horizon")
+    if "delay" in chosen and isinstance(policy, ChunkPolicy):
+        policy.wait(chosen.pop("delay"))
     if not chosen:
         return
     if not isinstance(policy, DiffusionPolicy):

@@ -76,10 +76,11 @@ def test_stable_baselines_checker_passes(env_id):
         sb3.check_env(gymnasium.make(env_id))
 
 
+@pytest.mark.parametrize("wind", [0.0, 0.02])
 @pytest.mark.parametrize("env_id", IDS)
-def test_one_agent_and_many_are_the_same_world(env_id):
-    many = gymnasium.make_vec(env_id, 3, vectorization_mode="vector_entry_point")
-    ones = [gymnasium.make(env_id) for _ in range(3)]
+def test_one_agent_and_many_are_the_same_world(env_id, wind):
+    many = gymnasium.make_vec(env_id, 3, vectorization_mode="vector_entry_point", wind=wind)
+    ones = [gymnasium.make(env_id, wind=wind) for _ in range(3)]
     seen = many.reset(seed=[5, 6, 7])[0]
     assert np.array_equal(seen, np.stack([env.reset(seed=5 + i)[0] for i, env in enumerate(ones)]))
     rng, ended = np.random.default_rng(0), np.zeros(3, bool)
@@ -92,6 +93,22 @@ def test_one_agent_and_many_are_the_same_world(env_id):
             assert [bool(column[i]) for column in together[2:4]] == list(alone[2:4]) and together[1][i] == alone[1]
             ended[i] = alone[2] or alone[3]
     assert ended.all()
+
+
+def test_the_wind_blows_as_far_as_it_is_told_to_and_a_step_remains_a_step():
+    env = ForkVectorEnv(4000, wind=0.02)
+    before = env.reset(seed=0)[0]
+    blown = env.step(np.tile([0.5, 0.0], (4000, 1)))[0] - before
+    assert np.allclose(blown.mean(0), [0.5 * MAX_STEP, 0], atol=0.001)
+    assert np.allclose(blown.std(0), 0.02, atol=0.001)
+    assert abs(np.corrcoef(blown.T)[0, 1]) < 0.05
+    with pytest.raises(InputError, match=r"wind is 0\.3; give a number from 0 to 0\.1"):
+        ForkVectorEnv(1, wind=0.3)
+
+
+def test_who_is_blown_through_the_tree_has_crashed():
+    after, crashed, arrived = move(FORK, place(0.5, 0.24), place(0.0, 0.0), place(0.0, 0.6))
+    assert after.tolist() == [[0.5, 0.84]] and crashed.all() and not arrived.any()
 
 
 def test_an_agent_that_is_done_waits_for_its_own_reset():

@@ -22,13 +22,13 @@ class Counting:
 
     obs_horizon = 1
 
-    def __init__(self, delay):
-        self.delay, self.seen = delay, []
+    def __init__(self, delay, acted=4):
+        self.delay, self.acted, self.seen = delay, acted, []
 
     def act(self, observations, generator=None, late=0):
         self.seen.append((float(observations[0, -1, 1]), late))
-        steps = torch.arange(late, late + 4).float()
-        return torch.stack([0 * steps, 0.01 * (1 + steps)], dim=1)[None].expand(len(observations), 4, 2)
+        steps = torch.arange(late, late + self.acted).float()
+        return torch.stack([0 * steps, 0.01 * (1 + steps)], dim=1)[None].expand(len(observations), self.acted, 2)
 
 
 def test_who_is_late_is_shown_what_was_seen_then_and_leaves_out_what_has_passed():
@@ -39,6 +39,13 @@ def test_who_is_late_is_shown_what_was_seen_then_and_leaves_out_what_has_passed(
     assert [late for _, late in policy.seen][:3] == [0, 2, 2]  # at the start the world waits
     assert np.allclose(shown[:4], path[[0, 2, 6, 10]])
     assert np.allclose(walk.actions[:8, 1], [0.01, 0.02, 0.03, 0.04, 0.03, 0.04, 0.05, 0.06])
+
+
+def test_at_the_start_nothing_is_older_than_the_start():
+    policy = Counting(3, acted=2)
+    path = rollout(policy, FORK_TASK, [0]).path(0)[:, 1]
+    assert [late for _, late in policy.seen][:4] == [0, 2, 3, 3]
+    assert np.allclose([height for height, _ in policy.seen][:5], path[[0, 0, 1, 3, 5]])
 
 
 def test_a_policy_that_need_not_wait_acts_as_before():

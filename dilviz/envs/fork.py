@@ -107,19 +107,22 @@ def drawn(scene: Scene, spread: Scene, rng: np.random.Generator) -> Scene:
     return Scene(**{name: np.clip(place, 0, HIGHEST.get(name, 1.0)) for name, place in places.items()})
 
 
-def move(scene: Scene, position: np.ndarray, action: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def move(
+    scene: Scene, position: np.ndarray, action: np.ndarray, blown: np.ndarray | float = 0.0
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """One step of the dynamics.
 
     Args:
         scene: where things are.
         position: (B, 2) in the unit square.
         action: (B, 2), direction and speed; a length of 1 is the highest speed, longer ones are shortened.
+        blown: (B, 2), how far the wind carries it beside its own step.
 
     Returns:
         position (B, 2) after the step, crashed (B,), arrived (B,). Who crosses the tree on the way has crashed.
     """
     length = np.maximum(np.linalg.norm(action, axis=-1, keepdims=True), 1.0)
-    after = np.clip(position + MAX_STEP * action / length, 0.0, 1.0)
+    after = np.clip(position + MAX_STEP * action / length + blown, 0.0, 1.0)
     crashed = _distance_to_segment(scene.tree, position, after) < scene.radius
     arrived = np.linalg.norm(after - scene.goal, axis=-1) < GOAL_RADIUS
     return after, crashed, arrived & ~crashed

@@ -17,6 +17,7 @@ from dilviz.envs.fork import FORK, MAX_STEPS, MOVING, MOVING_SPREAD, SPREAD, Sce
 from dilviz.errors import InputError
 
 PLACES = tuple(field.name for field in fields(Scene))
+STRONGEST_WIND = 0.1  # three times an agent's own step
 
 
 class ForkEnv(gymnasium.Env):
@@ -30,10 +31,11 @@ class ForkEnv(gymnasium.Env):
         goal: its middle.
         start: the middle of the square in which episodes start.
         moving: each episode draws its own scene around these, and it is observed.
-        exact: no episode draws anything: scene and start are as given.
+        exact: no episode draws its scene and start: they are as given.
+        wind: how far each step is blown off its way, the standard deviation in x and in y, 0 to 0.1.
 
     Raises:
-        InputError: a place outside the unit square.
+        InputError: a place outside the unit square, or a wind that is too strong.
     """
 
     metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012  # Gymnasium's own form
@@ -46,9 +48,13 @@ class ForkEnv(gymnasium.Env):
         start: Sequence[float] | None = None,
         moving: bool = False,
         exact: bool = False,
+        wind: float = 0.0,
     ) -> None:
+        if not 0 <= wind <= STRONGEST_WIND:
+            raise InputError(f"wind is {wind}; give a number from 0 to {STRONGEST_WIND}.")
         self.scenes = scene_with(MOVING if moving else FORK, tree=tree, radius=radius, goal=goal, start=start)
         self.spread, self.moving, self.exact = MOVING_SPREAD if moving else SPREAD, moving, exact
+        self.wind = wind
         self.observation_space = Box(0.0, 1.0, (7 if moving else 2,), np.float32)
         self.action_space = Box(-1.0, 1.0, (2,), np.float32)
         self.scene, self.position = self.scenes, self.scenes.start
@@ -89,6 +95,17 @@ class ForkEnv(gymnasium.Env):
         scene = self.scenes if self.exact else drawn(self.scenes, self.spread, rng)
         return scene_with(scene, **(options or {}))
 
+    def gust(self, rng: np.random.Generator) -> np.ndarray:
+        """How far the wind carries one agent in one step.
+
+        Args:
+            rng: draws; of a still air it is not asked.
+
+        Returns:
+            (2,).
+        """
+        return self.wind * rng.standard_normal(2) if self.wind else np.zeros(2)
+
     def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict]:
         """Take one step.
 
@@ -102,7 +119,8 @@ class ForkEnv(gymnasium.Env):
         Raises:
             InputError: an action that is not finite.
         """
-        self.position, crashed, arrived = move(self.scene, self.position, _plain(action))
+        blown = self.gust(self.np_random)
+        self.position, crashed, arrived = move(self.scene, self.position, _plain(action), blown)
         end = bool(crashed | arrived)
         info = {"is_success": bool(arrived)}
         return observed(self.scene, self.position, self.moving), float(arrived), end, False, info
@@ -183,7 +201,8 @@ class ForkVectorEnv(VectorEnv):
         Raises:
             InputError: an action that is not finite.
         """
-        after, crashed, arrived = move(self.scene, self.position, _plain(actions))
+        blown = np.stack([self.one.gust(rng) for rng in self.generators])
+        after, crashed, arrived = move(self.scene, self.position, _plain(actions), blown)
         arrived &= ~self.ended  # who is done stays where it is, and is not paid twice
         self.position = np.where(self.ended[:, None], self.position, after)
         self.ended |= crashed | arrived

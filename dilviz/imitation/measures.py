@@ -1,7 +1,7 @@
 """What a policy does beside succeeding: where it goes, how much it varies, which ways it takes.
 
-No source measures the claim that a diffusion policy explores better, so the three measures here are our own, as plain
-as we could make them; each says what it counts.
+No source measures the claim that a diffusion policy explores better, so the measures here are our own, as plain as we
+could make them; each says what it counts.
 """
 
 from __future__ import annotations
@@ -88,3 +88,23 @@ def mode_share(modes: dict[str, int]) -> float | None:
     """
     total = sum(modes.values())
     return min(modes.values()) / total if len(modes) > 1 and total else None
+
+
+def turning(episodes: Episodes) -> float:
+    """How much a policy jitters: the angle from one action to the next, averaged over all steps.
+
+    An action whose length is nought points nowhere: angles to and from it are left out. Going round something turns,
+    too: compare with an expert's.
+
+    Args:
+        episodes: whose actions' first two numbers are a direction.
+
+    Returns:
+        Degrees, 0 to 180; nan where no episode has two actions that point somewhere.
+    """
+    angles = np.arctan2(episodes.actions[:, 1], episodes.actions[:, 0])
+    turned = np.abs((np.diff(angles) + np.pi) % (2 * np.pi) - np.pi)
+    points = np.linalg.norm(episodes.actions[:, :2], axis=1) > 0
+    counts = points[1:] & points[:-1]
+    counts[episodes.episode_ends[:-1] - 1] = False  # from one episode to the next
+    return float(np.degrees(turned[counts].mean())) if counts.any() else float("nan")

@@ -20,8 +20,8 @@ AT_ONCE = 500  # episodes that run together: more are not quicker, and each keep
 class Policy(Protocol):
     """What acts: an expert or a learner.
 
-    One that has an attribute `delay` above 0 is shown what was seen so many steps ago, and told so: `late`. (At the
-    start of an episode the world waits.) One that has an attribute `remembers` that is true is also handed a `memory`:
+    One that has an attribute `delay` above 0 is shown what was seen so many steps ago, or at the start where fewer have
+    passed, and told how many they are: `late`. (For the first look of an episode the world waits.) One that has an attribute `remembers` that is true is also handed a `memory`:
     a list of dictionaries, one a row, to keep there what it wants to know when it acts again in the same episode.
     """
 
@@ -127,14 +127,14 @@ def _rollout(policy: Policy, task: Task, seeds: Sequence[int], generator: Callab
     environments = task.environments(len(seeds))
     act = _acting(policy, [generator(int(seed)) for seed in seeds])
     newest = environments.reset(seeds)
-    delay, late = getattr(policy, "delay", 0), 0
+    delay, passed = getattr(policy, "delay", 0), 0
     # (B, obs_horizon + delay, obs_dim), the newest last.
     seen = np.repeat(newest[:, None], policy.obs_horizon + delay, axis=1)
     terminated, active = np.zeros(len(seeds), bool), np.arange(len(seeds))
     steps = []  # (rows, what they saw, did and got)
     while len(active):
-        chunk = act(seen[:, : policy.obs_horizon], active, late)  # (b, action_horizon, act_dim)
-        late = delay
+        chunk = act(seen[:, : policy.obs_horizon], active, min(passed, delay))  # (b, action_horizon, act_dim)
+        passed += chunk.shape[1]
         for k in range(chunk.shape[1]):
             observed, rewards, ended, cut = environments.step(active, chunk[:, k])
             steps.append((active, seen[active, -1], chunk[:, k], rewards))
