@@ -130,7 +130,7 @@ BAD = {
     "embed noising --out x.pdf": "ends in no .html and no .js",
     "embed noising --out file/x.html": "there is no folder file",
     "embed noising --hugo other": "holds no hugo.toml",
-    "embed noising --checkpoint file --out x.html": "runs no policy",
+    "embed noising --checkpoint file --out x.html": "takes no policy",
     "embed fork --checkpoint file --out x.html": "file cannot be read as a checkpoint",
     "fly": "invalid choice: 'fly'",
     "": "COMMAND",

@@ -207,7 +207,7 @@ REFUSED = {
     "fork --hugo nowhere": "holds no hugo.toml",
     "fork --hugo site": "layouts cannot be written",
     "fork --hugo taken": "is there already and is not made by dilviz embed",
-    "noising --checkpoint site --out f.html": "the demo noising runs no policy; leave --checkpoint out",
+    "noising --checkpoint site --out f.html": "the demo noising takes no policy; leave --checkpoint out",
     "fork --checkpoint LANDER --out f.html": "that is no policy of fork",
     "fork --checkpoint nowhere --out f.html": "nowhere is no file",
 }

@@ -21,8 +21,9 @@ class Policy(Protocol):
     """What acts: an expert or a learner.
 
     One that has an attribute `delay` above 0 is shown what was seen so many steps ago, or at the start where fewer have
-    passed, and told how many they are: `late`. (For the first look of an episode the world waits.) One that has an attribute `remembers` that is true is also handed a `memory`:
-    a list of dictionaries, one a row, to keep there what it wants to know when it acts again in the same episode.
+    passed, and told how many they are: `late`. (For the first look of an episode the world waits.) One that has an
+    attribute `remembers` that is true is also handed a `memory`: a list of dictionaries, one a row, to keep there what
+    it wants to know when it acts again in the same episode.
     """
 
     obs_horizon: int

@@ -19,7 +19,7 @@ from dilviz.errors import InputError
 from dilviz.imitation import CloningPolicy, DiffusionPolicy
 from dilviz.imitation.learners import WEIGHTS, load_policy
 from dilviz.show.hugo import check_site, site_files
-from dilviz.show.live import Live, LiveDenoising, LiveFork, LiveNoising
+from dilviz.show.live import Live, LiveDenoising, LiveFork, LiveHorizon, LiveNoising
 from dilviz.show.live.source import HERE, plain
 from dilviz.show.players import player_from
 
@@ -172,7 +172,7 @@ def _fork(checkpoint: Path | None) -> Live:
 def _without_policy(kind: type[Live]) -> Callable[[Path | None], Live]:
     def make(checkpoint: Path | None) -> Live:
         if checkpoint is not None:
-            raise InputError(f"the demo {kind.demo} runs no policy; leave --checkpoint out.")
+            raise InputError(f"the demo {kind.demo} takes no policy of yours; leave --checkpoint out.")
         return kind()
 
     return make
@@ -182,6 +182,7 @@ def _without_policy(kind: type[Live]) -> Callable[[Path | None], Live]:
 DEMOS: dict[str, Callable[[Path | None], Live]] = {
     "denoising": _without_policy(LiveDenoising),
     "fork": _fork,
+    "horizon": _without_policy(LiveHorizon),
     "noising": _without_policy(LiveNoising),
     "player": player_from,
 }

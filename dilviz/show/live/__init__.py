@@ -2,8 +2,9 @@
 
 from dilviz.show.live.denoising import LiveDenoising
 from dilviz.show.live.fork import LiveFork
+from dilviz.show.live.horizon import LiveHorizon
 from dilviz.show.live.live import Live
 from dilviz.show.live.noising import LiveNoising
 from dilviz.show.live.player import LivePlayer
 
-__all__ = ["Live", "LiveDenoising", "LiveFork", "LiveNoising", "LivePlayer"]
+__all__ = ["Live", "LiveDenoising", "LiveFork", "LiveHorizon", "LiveNoising", "LivePlayer"]

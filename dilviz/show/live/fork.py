@@ -17,8 +17,8 @@ from dilviz.imitation import CloningPolicy, DiffusionPolicy, Episodes, rollout
 from dilviz.imitation.chunks import ChunkPolicy
 from dilviz.imitation.rollout import Policy
 from dilviz.show.live.live import SWITCH, Bound, Live
+from dilviz.show.live.svg import Ways, fork_svg
 from dilviz.show.live.weights import pack_policy, rounded_policy
-from dilviz.show.theme import ROLES
 from dilviz.tasks import TASKS, shipped
 
 STILL = 12  # walks in a page without scripts
@@ -127,26 +127,9 @@ class LiveFork(Live):
             An <svg> element, with no style of its own.
         """
         walks, clone = self.walks(STILL), self._walked(rounded_policy(self.policies[1]), [0])
-        inks = {name: ROLES[name].color for name in ("tree", "expert", "diffusion", "cloning")}
-        (x, y), (u, v) = self.tree, self.goal
-        discs = [(x, y, self.radius, inks["tree"]), (u, v, GOAL_RADIUS, inks["expert"])]
-        parts = [
-            f'<circle cx="{400 * a:.0f}" cy="{400 - 400 * b:.0f}" r="{400 * r:.0f}" fill="{ink}" fill-opacity=".2" '
-            f'stroke="{ink}"/>'
-            for a, b, r, ink in discs
-        ]
-        paths = "".join(_path(walks.path(i)) for i in range(STILL))
-        parts.append(f'<path d="{paths}" fill="none" stroke="{inks["diffusion"]}" stroke-width="1.5"/>')
-        parts.append(
-            f'<path d="{_path(clone.path(0))}" fill="none" stroke="{inks["cloning"]}" stroke-width="3" '
-            'stroke-dasharray="8 5"/>'
-        )
-        head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 400 400" role="img" aria-label="{self.title}">'
-        return f"{head}{''.join(parts)}</svg>"
-
-
-def _path(places: np.ndarray) -> str:
-    return "M" + "L".join(f"{400 * x:.0f} {400 - 400 * y:.0f}" for x, y in places[:, :2])
+        planned = Ways("diffusion", [walks.path(i) for i in range(STILL)])
+        cloned = Ways("cloning", [clone.path(0)], width=3, dash="8 5")
+        return fork_svg(self.title, self.tree, self.radius, self.goal, planned, cloned)
 
 
 def scene_of(policy: ChunkPolicy) -> str:

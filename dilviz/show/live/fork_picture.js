@@ -22,7 +22,7 @@ function soFar(places, reached, part) {
 }
 
 /** @param {CanvasRenderingContext2D} context @param {import("./stage.js").Frame} frame @param {Point[]} path */
-function follow(context, frame, path) {
+export function follow(context, frame, path) {
   path.forEach((place, k) => {
     const [x, y] = frame.at(place);
     if (k) context.lineTo(x, y);
@@ -31,7 +31,7 @@ function follow(context, frame, path) {
 }
 
 /** @param {CanvasRenderingContext2D} context @param {Point} middle @param {number} size */
-function cross(context, [x, y], size) {
+export function cross(context, [x, y], size) {
   context.moveTo(x - size, y - size);
   context.lineTo(x + size, y + size);
   context.moveTo(x - size, y + size);
@@ -115,7 +115,7 @@ export function drawThoughts({ context, stage, show, roles, frame, panel, steps 
 }
 
 /** Where actions lead, as if nothing stood in the way. @param {Point} from @param {Point[]} actions @param {Rules} rules */
-function places(from, actions, rules) {
+export function places(from, actions, rules) {
   const path = [from];
   for (const action of actions) {
     const far = rules.max_step / Math.max(Math.hypot(...action), 1);

@@ -23,11 +23,13 @@ function distanceToSegment(point, a, b) {
  * @param {Point} position
  * @param {Point} action direction and speed; one longer than 1 is shortened
  * @param {Rules} rules
+ * @param {Point} [blown] how far the wind carries it beside its own step
  */
-export function move(scene, position, action, rules) {
+export function move(scene, position, action, rules, blown = [0, 0]) {
   const far = rules.max_step / Math.max(Math.hypot(...action), 1);
+  const along = (/** @type {0 | 1} */ k) => clamp(position[k] + far * action[k] + blown[k], 0, 1);
   /** @type {Point} */
-  const after = [clamp(position[0] + far * action[0], 0, 1), clamp(position[1] + far * action[1], 0, 1)];
+  const after = [along(0), along(1)];
   const crashed = distanceToSegment(scene.tree, position, after) < scene.radius;
   const arrived = !crashed && Math.hypot(after[0] - scene.goal[0], after[1] - scene.goal[1]) < rules.goal_radius;
   return { position: after, crashed, arrived };
@@ -116,9 +118,9 @@ export function actionsOf({ kind, obs_horizon, scales: { action } }, chunks, row
 /** @param {Point} start @param {number} seed @returns {Walker} */
 export const makeWalker = (start, seed) => ({ places: [start], generator: makeGenerator(seed), outcome: "" });
 
-/** @param {Walker} walker @param {Scene} scene @param {Point} action @param {Rules} rules */
-function step(walker, scene, action, rules) {
-  const { position, crashed, arrived } = move(scene, walker.places[walker.places.length - 1], action, rules);
+/** One step of a walk. @param {Walker} walker @param {Scene} scene @param {Point} action @param {Rules} rules @param {Point} [blown] by the wind */
+export function step(walker, scene, action, rules, blown) {
+  const { position, crashed, arrived } = move(scene, walker.places[walker.places.length - 1], action, rules, blown);
   walker.places.push(position);
   if (crashed) walker.outcome = "crashed";
   else if (arrived) walker.outcome = /** @type {"left" | "right"} */ (sideOf(scene, walker.places.slice(0, -1)));
@@ -160,7 +162,7 @@ export function* walk(policy, steps, walkers, sceneOf, rules) {
 }
 
 /** The next draws of all, side by side. @param {Walker[]} walkers @param {number} size */
-function rowsOf(walkers, size) {
+export function rowsOf(walkers, size) {
   const rows = new Float32Array(walkers.length * size);
   walkers.forEach(({ generator }, k) => rows.set(draw(generator, size), k * size));
   return rows;
