@@ -46,7 +46,8 @@ function render({ model, el }) {
   const setting = () => [get("obs"), get("delay"), get("wind")].join();
   const scores = () => [...(counted.get(setting())?.values() ?? [])].sort((a, b) => a.acted - b.acted);
 
-  let [wave, left, held, holding, told, hint] = [0, STEP, 0, false, false, true];
+  let [wave, left, held] = [0, STEP, 0];
+  let [holding, fitting, told, hint] = [false, false, false, true];
   let crew = newCrew();
   /** @type {{ acted: number, crew: ReturnType<typeof makeCrew>, setting: string }[]} */
   let queue = []; // what Measure has still to count
@@ -104,8 +105,9 @@ function render({ model, el }) {
     const pushed = crew.agents.some((agent) => agent.pushed.length);
     const blind = pushed && still ? ` Pushed: ${crew.blind ? `${crew.blind} more steps before anybody looks` : "the next step begins with a look"}.` : "";
     const ends = `${l} left, ${r} right, ${failed} failed${still ? `, ${still} on the way` : ""}`;
-    const counting = queue.length ? ` Counting: ${queue.length} horizons left.` : "";
-    return `${ends}. ${crew.looks} looks in ${crew.agents[0].actions.length} steps; from one action to the next the direction turns by ${turn.toFixed(0)} degrees.${blind}${counting}`;
+    const counts = scores().map(({ acted, arrived, of: all }) => `${acted}: ${arrived} of ${all}`);
+    const sum = queue.length ? ` Counting: ${queue.length} horizons left.` : counts.length ? ` Arrived so far, by actions done: ${counts.join(", ")}.` : "";
+    return `${ends}. ${crew.looks} looks in ${longest()} steps; from one action to the next the direction turns by ${turn.toFixed(0)} degrees.${blind}${sum}`;
   }
   /** The end of a wave; one that was pushed is not counted. */
   function finish() {
@@ -164,7 +166,16 @@ function render({ model, el }) {
     const room = wanted.pred - wanted.obs + 1;
     wanted.delay = clamp(Math.round(wanted.delay), 0, Math.min(bounds.delay.high, room - 1));
     wanted.acted = clamp(Math.round(wanted.acted), 1, room - wanted.delay);
+    fitting = true; // in between, some are set and others not yet
     stage.set(wanted);
+    fitting = false;
+    restart();
+  }
+  /** The state has changed, here or in Python, where horizons need not fit. */
+  function moved() {
+    if (fitting) return;
+    if (get("acted") > most()) fit({});
+    else restart();
   }
 
   const clock = addTransport(stage, {
@@ -223,6 +234,7 @@ function render({ model, el }) {
     }).classList.add("small");
   }
   stage.onDraw((context) => {
+    stage.words.style.minHeight = stage.width < WIDE ? "7em" : "4.2em"; // what stands below shall not jump
     const { scene: box, tape, scores: panel } = arrange(stage.width);
     const view = { context, stage, roles, horizons: horizons() };
     const part = clock.playing && !holding ? clamp(1 - left / STEP, 0, 1) : 1;
@@ -230,12 +242,13 @@ function render({ model, el }) {
     drawTape({ ...view, box: tape, at: crew.at });
     drawScores({ ...view, box: panel, scores: scores(), acted: get("acted"), most: most() });
   });
-  stage.onChange(["obs", "pred", "acted", "delay", "wind", "agents", "seed"], restart);
+  stage.onChange(["obs", "pred", "acted", "delay", "wind", "agents", "seed"], moved);
   stage.onClose(() => cancelAnimationFrame(busy));
   fit({}); // an address may say what does not fit
-  describe();
-  if (calm()) restart();
-  else clock.play(true);
+  if (!calm()) {
+    begin();
+    clock.play(true);
+  }
   return stage.close;
 }
 

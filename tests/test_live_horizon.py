@@ -1,0 +1,173 @@
+"""Receding horizon, live: what is dragged on the tape is what the agents do, and what they do is what Python's do."""
+
+import json
+import re
+import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from live import load
+from pages import demo_ready, opened, wait
+
+from dilviz.diffusion import CounterGenerator
+from dilviz.errors import InputError
+from dilviz.imitation import rollout
+from dilviz.show.embed import page as page_of
+from dilviz.show.live import LiveHorizon
+from dilviz.show.live.horizon import horizon_policy
+from dilviz.show.live.weights import rounded_policy
+from dilviz.tasks import TASKS
+
+WORDS = "() => document.querySelector('.words').textContent"
+ENDED = f"() => !({WORDS})().includes('on the way')"
+COUNTED = f"() => !({WORDS})().includes('Counting')"
+CREWS = """([packed, place, rules, settings, count]) => settings.map(([seen, acted, delay]) => {
+  const { makePolicy, makeCrew, walkOut } = window.dilviz;
+  const seeds = Array.from({ length: count }, (_, k) => k);
+  const crew = makeCrew(makePolicy(packed[seen]), place, rules, { steps: 10, acted, delay, wind: 0 }, seeds);
+  return walkOut(crew).agents.map(({ outcome, places }) => ({ outcome, places }));
+})"""
+
+
+@pytest.fixture(scope="module")
+def html(tmp_path_factory):
+    path = tmp_path_factory.mktemp("page") / "horizon.html"
+    path.write_bytes(page_of(LiveHorizon()))
+    return path.as_uri()
+
+
+@pytest.fixture
+def shown(browser, html):
+    """Opens the page at a state; pictures stand still."""
+    contexts = []
+
+    def show(state):
+        contexts.append(opened(browser, f"{html}#{state}", reduced_motion="reduce"))
+        demo = contexts[-1].__enter__()
+        demo_ready(demo.page)
+        return demo
+
+    yield show
+    for context in contexts:
+        context.__exit__(None, None, None)
+
+
+def grip(page, row):
+    return page.get_by_role("button", name=re.compile(f"^Move how many steps it {row}:"))
+
+
+def says(page, row):
+    return int(grip(page, row).get_attribute("aria-label").rpartition(" ")[2])
+
+
+def tape(page):
+    return [says(page, row) for row in ("sees", "waits", "does", "predicts")]
+
+
+def test_a_state_that_cannot_be_is_refused_in_a_sentence():
+    for state, said in [
+        ({"obs": 4}, "obs is 4; give a whole number from 1 to 3"),
+        ({"wind": 0.2}, r"wind is 0\.2; give a number from 0 to 0\.03"),
+        ({"agents": 64}, "agents is 64; take one of 1, 16, 32"),
+        ({"acted": 16, "delay": 4}, r"pred_horizon is 17, but obs_horizon - 1 \+ action_horizon is 21"),
+    ]:
+        with pytest.raises(InputError, match=said):
+            LiveHorizon(**state)
+
+
+STILL_AIR = replace(TASKS["fork"], options={"exact": True})
+SETTINGS = [(1, 1, 0), (2, 8, 0), (2, 1, 4), (3, 5, 2), (2, 16, 0)]
+
+
+def test_the_browsers_agents_do_what_pythons_do(browser):
+    page, demo = load(browser, "numbers.js", "samplers.js", "fork_world.js", "horizon_world.js"), LiveHorizon()
+    plain = json.loads(json.dumps([demo.policies, demo.place, demo.rules, SETTINGS, 60]))
+    for (obs, acted, delay), crew in zip(SETTINGS, page.evaluate(CREWS, plain), strict=True):
+        there = LiveHorizon(obs=obs, pred=obs + 15, acted=acted, delay=delay)
+        walks = there.walks(60)
+        ways = [
+            str(mode) or ("crashed" if end else "late") for mode, end in zip(walks.mode, walks.terminated, strict=True)
+        ]
+        same = [agent["outcome"] == way for agent, way in zip(crew, ways, strict=True)]
+        assert sum(same) >= 58, (obs, acted, delay)
+        for i in np.flatnonzero(same)[:20]:
+            np.testing.assert_allclose(crew[i]["places"], walks.path(i)[:, :2], atol=4e-3)
+
+
+def test_what_fewer_are_predicted_is_the_beginning_of_what_more_are():
+    whole, cut = LiveHorizon(acted=2, seed=3), LiveHorizon(acted=2, pred=3, seed=3)
+    assert np.array_equal(whole.walks(5).actions, cut.walks(5).actions)
+
+
+def test_the_wind_blows_pythons_walks_too():
+    calm, windy = LiveHorizon(acted=16).walks(200).success, LiveHorizon(acted=16, wind=0.02).walks(200).success
+    assert windy.mean() < calm.mean() - 0.2
+
+
+def test_the_still_shows_walks_and_carries_no_style():
+    drawn = ElementTree.fromstring(LiveHorizon().still())
+    assert [way.get("d").count("M") for way in drawn.findall("{http://www.w3.org/2000/svg}path")] == [8]
+    assert not [node for node in drawn.iter() if node.get("style")]
+
+
+def test_keys_move_the_horizons_and_what_does_not_fit_gives_way(shown):
+    page = shown("").page
+    assert tape(page) == [2, 0, 8, 17]
+    grip(page, "does").press("ArrowRight")
+    assert tape(page) == [2, 0, 9, 17]
+    for _ in range(3):
+        grip(page, "waits").press("ArrowRight")
+    assert tape(page) == [2, 3, 9, 17]
+    for _ in range(5):
+        grip(page, "predicts").press("Shift+ArrowLeft")
+    assert tape(page) == [2, 0, 1, 2]  # nothing is done that is not predicted
+    grip(page, "sees").press("ArrowLeft")
+    assert tape(page) == [3, 0, 1, 3]
+    grip(page, "does").press("Shift+ArrowRight")
+    assert tape(page) == [3, 0, 6, 8]  # and more is predicted where more is done
+
+
+def test_an_address_whose_horizons_do_not_fit_is_mended(shown):
+    assert tape(shown("pred=5&acted=16&delay=8&obs=3").page) == [3, 8, 8, 18]
+
+
+def test_dragging_the_tape_changes_the_walks(shown):
+    demo = shown("agents=16&delay=4")
+    page = demo.page
+    wait(page, ENDED)
+    before = page.evaluate(WORDS)
+    box = grip(page, "does").bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x - 300, y, steps=5)
+    page.mouse.up()
+    assert tape(page)[2] == 1
+    wait(page, f"(before) => ({WORDS})() !== before && ({ENDED})()", before)
+    failed = [int(re.search(r"(\d+) failed", words)[1]) for words in (before, page.evaluate(WORDS))]
+    assert failed[1] > failed[0] + 3  # each decision is made before the last one shows
+    assert demo.complaints() == []
+
+
+def test_a_push_goes_unseen_until_the_next_look(shown):
+    page = shown("acted=16").page
+    page.locator(".time input").fill("3")
+    wait(page, f"() => ({WORDS})().includes('1 looks in 3 steps')")
+    page.get_by_role("button", name="Push", exact=True).click()
+    wait(page, f"() => ({WORDS})().includes('Pushed: 13 more steps before anybody looks')")
+
+
+def test_measure_counts_what_python_counts(shown):
+    page = shown("acted=1&delay=4").page
+    page.get_by_role("button", name="Measure").click()
+    wait(page, f"() => ({WORDS})().includes('Counting')")
+    wait(page, COUNTED)
+    counted = {int(acted): int(n) for acted, n in re.findall(r"(\d+): (\d+) of 100", page.evaluate(WORDS))}
+    assert list(counted) == [1, 2, 4, 8, 12]
+    for acted in (1, 8):
+        policy = rounded_policy(horizon_policy(2))
+        policy.action_horizon = acted
+        walks = rollout(policy.wait(4), STILL_AIR, range(10_000, 10_100), CounterGenerator)
+        assert abs(counted[acted] - walks.success.sum()) <= 3
+    assert counted[8] > counted[1] + 30
