@@ -37,6 +37,8 @@ EXPLORERS = {
     "AnswersExplorer": ("dilviz.show.answers", "AnswersExplorer()"),
     "PushedExplorer": ("dilviz.course.lesson_05", "pushed_explorer()"),
     "DrawnExplorer": ("dilviz.show.drawn", "drawn_example()"),
+    "FanExplorer": ("dilviz.show.fan", "FanExplorer()"),
+    "SteerExplorer": ("dilviz.show.steered", "SteerExplorer()"),
 }
 
 # In the page, from now on: the explorer of a cell, its picture, and what its first slider (or choice) is moved by.

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
+import plotly.graph_objects as go
 
 from dilviz.envs.fork import FORK, GOAL_RADIUS, MAX_STEPS, move
+from dilviz.errors import InputError
 from dilviz.imitation import CloningPolicy, DiffusionPolicy, Episodes, rollout
 from dilviz.imitation.rollout import Policy
 from dilviz.show import theme
@@ -31,6 +34,24 @@ def fork_policies() -> tuple[DiffusionPolicy, CloningPolicy]:
     assert isinstance(diffusion, DiffusionPolicy)  # as their names say
     assert isinstance(cloning, CloningPolicy)
     return diffusion, cloning
+
+
+def diffusion_policy(policy: Policy | None) -> DiffusionPolicy:
+    """The one that is given, looked at, or the one that comes with the course.
+
+    Args:
+        policy: of the fork; None for the course's.
+
+    Returns:
+        The policy.
+
+    Raises:
+        InputError: it is no diffusion policy.
+    """
+    found = fork_policies()[0] if policy is None else policy
+    if not isinstance(found, DiffusionPolicy):
+        raise InputError(f"policy is a {type(found).__name__}, which does not denoise; give a DiffusionPolicy.")
+    return found
 
 
 @dataclass(frozen=True)
@@ -96,3 +117,44 @@ def walks_from(policy: Policy, start: float, seeds: Sequence[int]) -> Episodes:
     """
     options = {"start": (start, float(FORK.start[1])), "exact": True}
     return rollout(policy, replace(TASKS["fork"], options=options), seeds)
+
+
+def walks_scene(walks: Episodes, words: str, panel: str = "") -> list[go.Scatter]:
+    """A diffusion policy's walks in a scene, a cross where one fails.
+
+    Args:
+        walks: which.
+        words: on the tree.
+        panel: "" for the first scene of a figure, "2" for the second.
+
+    Returns:
+        The traces.
+    """
+    axes: dict[str, Any] = {"xaxis": f"x{panel}", "yaxis": f"y{panel}"}
+    lost = np.where(walks.success[:, None], np.nan, walks.last)
+    failed = theme.points("cloning", lost[:, 0], lost[:, 1], "failed", size=9)
+    return [
+        theme.paths("diffusion", map(walks.path, range(len(walks))), opacity=0.8, line_width=1.5).update(axes),
+        failed.update(axes | {"marker_symbol": "x"}),
+        go.Scatter(x=[TREE_X], y=[TREE_Y], text=[words], mode="text").update(axes),
+    ]
+
+
+def two_scenes(*more: dict[str, Any], x: tuple[float, float] = VIEW_X) -> go.Layout:
+    """Two scenes side by side, or one above the other where there is little room.
+
+    Args:
+        more: shapes that stand in both.
+        x: (low, high) of what is seen.
+
+    Returns:
+        The layout.
+    """
+    shapes = [shape | {"xref": f"x{k}", "yref": f"y{k}"} for k in ("", "2") for shape in [*SCENE, *more]]
+    layout = theme.layout(x=x, y=VIEW_Y, equal=True, axes=False, height=400, shapes=shapes)
+    layout.xaxis.domain = (0, 0.48)
+    layout.xaxis2 = {**layout.xaxis.to_plotly_json(), "domain": (0.52, 1), "anchor": "y2", "zeroline": False}
+    layout.yaxis2 = {**layout.yaxis.to_plotly_json(), "anchor": "x2", "scaleanchor": "x2", "zeroline": False}
+    stacked = {"xaxis.domain": [0, 1], "yaxis.domain": [0.51, 1], "xaxis2.domain": [0, 1], "yaxis2.domain": [0, 0.49]}
+    layout.meta = {"narrow": stacked | {"height": 760}}
+    return layout

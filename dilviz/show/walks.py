@@ -13,9 +13,8 @@ import plotly.graph_objects as go
 from dilviz.envs.fork import FORK
 from dilviz.imitation import Episodes
 from dilviz.imitation.rollout import Policy
-from dilviz.show import theme
 from dilviz.show.base import Bug, Explorer
-from dilviz.show.fork import SCENE, TREE_X, TREE_Y, VIEW_X, VIEW_Y, fork_policies, walks_from
+from dilviz.show.fork import fork_policies, two_scenes, walks_from, walks_scene
 
 WALKERS, SEEDS = 16, 100
 START = float(FORK.start[0])
@@ -55,31 +54,9 @@ def walks_figure(data: WalksData) -> go.Figure:
     Returns:
         The figure.
     """
-    left = _scene(data.mystery, "the mystery", "")
-    right = _scene(data.yours, "yours,<br>with the bug you plant", "2")
-    return go.Figure([*left, *right], _layout())
-
-
-def _scene(walks: Episodes, words: str, panel: str) -> list[go.Scatter]:
-    axes = {"xaxis": f"x{panel}", "yaxis": f"y{panel}"}
-    lost = np.where(walks.success[:, None], np.nan, walks.last)
-    failed = theme.points("cloning", lost[:, 0], lost[:, 1], "failed", size=9)
-    return [
-        theme.paths("diffusion", map(walks.path, range(WALKERS)), opacity=0.6, line_width=1.5).update(axes),
-        failed.update(axes | {"marker_symbol": "x"}),
-        go.Scatter(x=[TREE_X], y=[TREE_Y], text=[words], mode="text").update(axes),
-    ]
-
-
-def _layout() -> go.Layout:
-    shapes = [shape | {"xref": f"x{k}", "yref": f"y{k}"} for k in ("", "2") for shape in SCENE]
-    layout = theme.layout(x=VIEW_X, y=VIEW_Y, equal=True, axes=False, height=400, shapes=shapes)
-    layout.xaxis.domain = (0, 0.48)
-    layout.xaxis2 = {**layout.xaxis.to_plotly_json(), "domain": (0.52, 1), "anchor": "y2", "zeroline": False}
-    layout.yaxis2 = {**layout.yaxis.to_plotly_json(), "anchor": "x2", "scaleanchor": "x2", "zeroline": False}
-    stacked = {"xaxis.domain": [0, 1], "yaxis.domain": [0.51, 1], "xaxis2.domain": [0, 1], "yaxis2.domain": [0, 0.49]}
-    layout.meta = {"narrow": stacked | {"height": 760}}
-    return layout
+    left = walks_scene(data.mystery, "the mystery")
+    right = walks_scene(data.yours, "yours,<br>with the bug you plant", "2")
+    return go.Figure([*left, *right], two_scenes())
 
 
 def describe_walks(data: WalksData) -> str:
