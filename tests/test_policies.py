@@ -11,7 +11,7 @@ from dilviz.errors import InputError
 from dilviz.imitation import CloningPolicy, DiffusionPolicy, Windows, rollout, train_cloning, train_diffusion_policy
 from dilviz.imitation.cloning import ChunkRegressor
 from dilviz.imitation.learners import LEARNERS, load_policy
-from dilviz.tasks import TASKS
+from dilviz.tasks import TASKS, shipped
 from tests.test_imitation import episodes, toy_policy
 
 
@@ -206,3 +206,19 @@ def test_the_schedule_is_kept_with_the_weights(tmp_path):
     policy.save(tmp_path / "p.safetensors", {})
     kept = DiffusionPolicy.load(tmp_path / "p.safetensors").schedule
     assert torch.equal(kept.alphas_cumprod, policy.schedule.alphas_cumprod)
+
+
+def test_a_diffusion_policy_does_its_chunk_from_the_newest_observation_on():
+    policy = shipped("fork", "diffusion")
+    seen = torch.tensor([[[0.48, 0.1], [0.48, 0.12]], [[0.3, 0.4], [0.29, 0.43]]])
+    whole = policy.action_scale.unscale(policy.sample(policy.condition(seen), torch.Generator().manual_seed(3)))
+    given = policy.act(seen, torch.Generator().manual_seed(3))
+    assert torch.allclose(given, whole[:, 1:5])  # the chunk begins at the older of two; four are done
+
+
+def test_the_condition_is_what_was_seen_last_oldest_first():
+    policy = shipped("fork", "diffusion")
+    seen = torch.tensor([[[0.48, 0.1], [0.5, 0.13]]])
+    low, high = policy.observation_scale.low, policy.observation_scale.high
+    wanted = [2 * (place - low) / (high - low) - 1 for place in seen[0]]
+    assert torch.allclose(policy.condition(seen)[0], torch.cat(wanted))

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from dilviz.course.acting_bugs import ACTING_BUGS
 from dilviz.course.bug import Bug
 from dilviz.course.mixture_bugs import MIXTURE_BUGS
 from dilviz.diffusion import NoiseSchedule, ddpm, denoisers, samplers, schedule
@@ -265,5 +266,6 @@ BUGS: dict[str, Bug] = {
             ((samplers.Sampler, "__call__", _clip_too_tight),),
         ),
         *MIXTURE_BUGS,
+        *ACTING_BUGS,
     ]
 }

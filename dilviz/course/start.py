@@ -22,6 +22,7 @@ LESSONS = {
     "03": "lesson_03",
     "04": "lesson_04",
     "05": "lesson_05",
+    "06": "lesson_06",
     "10": "lesson_10",
 }
 

@@ -1,0 +1,330 @@
+"""The exercises of lesson 06, the diffusion policy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dilviz.course.bugs import BUGS
+from dilviz.course.check import Case, NotYet, Wrong, call, compare, exercise, fresh, one_of
+from dilviz.course.pads import AskingPad
+from dilviz.course.slips_06 import RECEDINGS, written_receding
+from dilviz.imitation import DiffusionPolicy, Episodes, rollout
+from dilviz.show.live.horizon import horizon_policy
+from dilviz.show.pad import dots, path
+from dilviz.show.walks import WalksExplorer
+from dilviz.tasks import TASKS, shipped
+
+# --- predict ---------------------------------------------------------------------------------------------------------
+WALKS = 200
+BESIDE, OFF, LEAST = 1.0, 18.0, 8.0  # a point of its mark, in actions; the mean error that passes, and the trend, in %
+
+
+@dataclass(frozen=True)
+class World:
+    """In what circumstances a policy acts.
+
+    Args:
+        says: them, in words.
+        acted: the action horizons that are asked about.
+        why: what comes of them, in a sentence.
+        obs: the observation horizon.
+        delay: steps that a decision takes.
+        wind: how far a step is blown off.
+    """
+
+    says: str
+    acted: tuple[int, ...]
+    why: str
+    obs: int = 2
+    delay: int = 0
+    wind: float = 0.0
+
+    def arrive(self, acted: int) -> float:
+        """How many arrive.
+
+        Args:
+            acted: the action horizon.
+
+        Returns:
+            Per cent of WALKS.
+        """
+        return counted(self.obs, acted, self.delay, self.wind)
+
+
+@cache
+def counted(obs: int, acted: int, delay: int, wind: float) -> float:
+    """How many of the fork's walks arrive.
+
+    Args:
+        obs: the observation horizon.
+        acted: the action horizon.
+        delay: steps that a decision takes.
+        wind: how far a step is blown off.
+
+    Returns:
+        Per cent of WALKS.
+    """
+    policy = horizon_policy(obs)
+    before = policy.action_horizon
+    policy.action_horizon = acted
+    task = replace(TASKS["fork"], options={"wind": wind})
+    walks = rollout(policy.wait(delay), task, range(WALKS))
+    policy.wait(0).action_horizon = before
+    return 100 * float(walks.success.mean())
+
+
+_LATE = (
+    "with few actions a look, each decision is made before the last one can be seen, and the two may be for different "
+    "sides; with eight or twelve, what the last one led to is seen before the next."
+)
+_WORLDS = (
+    World("a decision takes 4 steps, the air is still", (1, 4, 8, 12), _LATE, delay=4),
+    World(
+        "decisions take no time, a wind blows each step off by 0.02",
+        (1, 4, 8, 16),
+        "whoever looks seldom finds out late where the wind has put it; and looking at every step is no better than at "
+        "every fourth.",
+        wind=0.02,
+    ),
+    World("it sees 3 observations, and a decision takes 4 steps", (1, 4, 8, 12), _LATE, obs=3, delay=4),
+)
+
+
+class HorizonPad(AskingPad):
+    """A pad with four action horizons: how many of 100 walks arrive with each?"""
+
+    questions = _WORLDS
+
+    def __init__(self) -> None:
+        super().__init__(
+            max_points=4, x_range=[0.0, 17.0], y_range=[0.0, 100.0], equal=False, height=260,
+            x_label="actions done before the next look", y_label="arrive, %",
+        )  # fmt: skip
+
+    def pose(self, question: World) -> None:
+        """Ask about four action horizons.
+
+        Args:
+            question: in what circumstances.
+        """
+        self.world = question
+        self.background = [path("data", [[x, 0.0], [x, 100.0]]) for x in question.acted]
+        marks = ", ".join(map(str, question.acted))
+        self.label = f"Now {question.says}. Drop a point on each of the four lines, at {marks}."
+
+
+def horizon_pad() -> HorizonPad:
+    """The pad of lesson 06's prediction.
+
+    Returns:
+        The pad; drop a point on each line.
+    """
+    return HorizonPad()
+
+
+@exercise("06.predict", minutes=4)
+def judge_horizons(pad: Any) -> str:
+    """A point for each of four action horizons: how many arrive.
+
+    Args:
+        pad: a HorizonPad, with the learner's points.
+
+    Returns:
+        What the learner reads.
+
+    Raises:
+        NotYet: not a point on each line, or the truth is on the pad.
+        Wrong: far off, or the other way round; or no pad.
+    """
+    pad = HorizonPad.judged(pad, 4)
+    x, y = pad.predicted()[np.argsort(pad.predicted()[:, 0])].T
+    acted = pad.world.acted
+    if (np.abs(x - acted) > BESIDE).any():
+        raise NotYet(f"put one point on each of the four lines, at {', '.join(map(str, acted))}; then run this again.")
+    truth = np.array([pad.world.arrive(n) for n in acted])
+    off, (yours, real) = np.abs(y - truth).mean(), (v[2:].mean() - v[:2].mean() for v in (y, truth))
+    pad.reveal(dots("diffusion", [[n, t] for n, t in zip(acted, truth, strict=True)]), join=False)
+    says = f"measured: {', '.join(f'{t:.0f} % at {n}' for n, t in zip(acted, truth, strict=True))}"
+    if off <= OFF and yours * np.sign(real) >= LEAST / 2:
+        return f"{says}; yours are off by {off:.0f} on average. The reason: {pad.world.why}"
+    pad.ask_again()
+    turned = "the other way round" if yours * np.sign(real) < LEAST / 2 else "too far off"
+    raise Wrong(
+        f"{turned}. {says.capitalize()}. The reason: {pad.world.why} Press Clear: the next question is another."
+    )
+
+
+# --- complete --------------------------------------------------------------------------------------------------------
+@exercise("06.complete", minutes=7)
+def judge_receding(receding: Any) -> str:
+    """A function receding(plan, world, first, obs_horizon, action_horizon, steps) -> all observations.
+
+    Args:
+        receding: what the learner wrote.
+
+    Returns:
+        What the learner reads.
+
+    Raises:
+        Wrong: it answers some fresh input wrongly.
+        NotYet: it returns nothing.
+    """
+    generator, cases = fresh(), []
+    for obs, ahead, act, looks in ((2, 7, 4, 3), (3, 6, 2, 4), (2, 4, 3, 2), (4, 5, 5, 3)):
+        plan, world, first = _toy(obs, obs - 1 + ahead, generator)
+        inputs = (plan, world, first, obs, act, act * looks)
+        says = f"obs_horizon {obs}, action_horizon {act}, {act * looks} steps"
+        cases.append(Case(says, inputs, written_receding(*inputs)))
+
+    def theirs(*inputs: Any) -> Any:
+        answer = receding(*inputs)
+        if isinstance(answer, list) and answer and all(isinstance(one, Tensor) for one in answer):
+            answer = torch.stack(answer)
+        return answer[: inputs[3] + inputs[5]] if isinstance(answer, Tensor) else answer
+
+    def slipped(slip: Callable[..., Tensor]) -> list[Tensor]:
+        return [slip(*case.inputs)[: len(case.right)] for case in cases]
+
+    compare(theirs, cases, {says: slipped(slip) for says, slip in RECEDINGS.items()})
+    return "receding horizon: the plan reaches far, what is done of it does not. `rollout` is this, for many at once."
+
+
+def _toy(obs_horizon: int, pred_horizon: int, generator: torch.Generator) -> tuple[Any, Any, Tensor]:
+    """A plan and a world that are functions of what they are given, drawn at random; observations and actions of 2."""
+    wide = torch.randn(2 * pred_horizon, 2 * obs_horizon, generator=generator, dtype=torch.float64)
+    turn, push = torch.randn(2, 2, 2, generator=generator, dtype=torch.float64)
+
+    def plan(seen: Tensor) -> Tensor:
+        if not isinstance(seen, Tensor) or seen.shape != (obs_horizon, 2):
+            shape = tuple(seen.shape) if isinstance(seen, Tensor) else type(seen).__name__
+            raise ValueError(f"plan takes the last observations as a tensor ({obs_horizon}, 2) and got {shape}")
+        return (wide @ seen.flatten()).tanh().unflatten(0, (pred_horizon, 2))
+
+    def world(observation: Tensor, action: Tensor) -> Tensor:
+        if action.shape != (2,):
+            raise ValueError(f"world takes one action (2,) and got {tuple(action.shape)}")
+        return (turn @ observation + push @ action).tanh()
+
+    return plan, world, torch.randn(2, generator=generator, dtype=torch.float64)
+
+
+# --- debug -----------------------------------------------------------------------------------------------------------
+MYSTERY = "chunk_backwards"
+LINEUP = ("chunk_backwards", "newest_alone", "newest_first", "one_action_early")
+CLUES = {
+    "newest_alone": "its walks are nearly as smooth as a healthy policy's; the mystery's have a kink at each look",
+    "newest_first": "its walkers turn round at their looks, and many run into the tree; the mystery's zigzag forward",
+    "one_action_early": "its walks are smooth, only a little long; the mystery's have a kink at each look",
+}
+
+
+def mystery_explorer() -> WalksExplorer:
+    """Walks of a broken diffusion policy, and suspects that can be planted beside them.
+
+    Returns:
+        The explorer.
+    """
+    suspects = tuple((name, BUGS[name].planted) for name in LINEUP)
+    return WalksExplorer(suspects, BUGS[MYSTERY].planted)
+
+
+@exercise("06.debug", minutes=3)
+def judge_suspect(answer: Any) -> str:
+    """The name of the planted bug.
+
+    Args:
+        answer: one of the names in LINEUP.
+
+    Returns:
+        What the learner reads.
+
+    Raises:
+        NotYet: no name so far.
+        Wrong: another name.
+    """
+    answer = one_of(LINEUP, answer)
+    if answer != MYSTERY:
+        raise Wrong(f"plant {answer} and compare: {CLUES[answer]}.")
+    return "the actions of each chunk were done last one first: between two looks the walk bends the wrong way."
+
+
+# --- transfer --------------------------------------------------------------------------------------------------------
+SCENES, ENOUGH = 100, 90
+_TREE_X, _GOAL_X = 2, 5  # what is seen where the scene moves: x, y; tree x, y, radius; goal x, y
+
+
+def steered_walks(cost: Any, seeds: range = range(SCENES)) -> tuple[Episodes, np.ndarray]:
+    """Walks of the moving fork's diffusion policy that is steered by a cost.
+
+    Args:
+        cost: as `DiffusionPolicy.steer` takes it; None for none.
+        seeds: of the scenes.
+
+    Returns:
+        The walks, and for each whether it arrives on the side of the tree where the goal is not.
+    """
+    policy = shipped("fork-moving", "diffusion")
+    assert isinstance(policy, DiffusionPolicy)  # as its name says
+    walks = rollout(policy.steer(cost), TASKS["fork-moving"], seeds)
+    scene = walks.observations[walks.starts]
+    asked = np.where(scene[:, _GOAL_X] > scene[:, _TREE_X], "left", "right")
+    return walks, walks.mode == asked
+
+
+@exercise("06.transfer", minutes=7)
+def judge_cost(my_cost: Any) -> str:
+    """A function my_cost(actions, seen) that steers past each tree on the side where its goal is not.
+
+    Args:
+        my_cost: what the learner wrote.
+
+    Returns:
+        What the learner reads.
+
+    Raises:
+        Wrong: it cannot steer, or does not lead there.
+        NotYet: it returns nothing.
+    """
+    generator = fresh()
+    _check_cost(my_cost, generator)
+    first = int(torch.randint(2**20, (), generator=generator))
+    walks, asked = steered_walks(my_cost, range(first, first + SCENES))
+    arrived, right = int(walks.success.sum()), int((walks.mode == "right").sum())
+    if asked.sum() >= ENOUGH:
+        return f"{asked.sum()} of {SCENES} fresh scenes, and nothing was trained: the cost reads the scene it is in."
+    if arrived < ENOUGH - 10:
+        raise Wrong(f"only {arrived} of {SCENES} arrive at all: it pushes off what experts did. Push more gently.")
+    if asked.sum() < SCENES - ENOUGH:
+        raise Wrong(f"{arrived - asked.sum()} of {SCENES} pass on the other side, the goal's: turn the sign round.")
+    if max(right, arrived - right) > ENOUGH - 5:
+        side = "right" if right > arrived - right else "left"
+        raise Wrong(f"nearly all pass {side}, in whatever scene; read tree and goal of each row from `seen`.")
+    raise Wrong(
+        f"{asked.sum()} of {SCENES} pass where they should, and {arrived} arrive (unsteered it is about half). Is the "
+        "side that of each row's own scene? Then push harder, or sooner."
+    )
+
+
+def _check_cost(my_cost: Any, generator: torch.Generator) -> None:
+    """Refuse what no sampler can be steered by."""
+    seen = torch.rand(6, 2, 7, generator=generator)
+    actions = (torch.rand(6, 7, 2, generator=generator) * 2 - 1).requires_grad_()
+    cost = call(my_cost, actions, seen)
+    if cost.shape != (6,):
+        raise Wrong(f"for 6 rows the cost has shape {tuple(cost.shape)}; give one number a row, (6,).")
+    if not torch.isfinite(cost).all():
+        raise Wrong("the cost holds values that are no finite number.")
+    value = my_cost(actions, seen)
+    slope = torch.autograd.grad(value.sum(), actions, allow_unused=True)[0] if value.requires_grad else None
+    if slope is None or not slope.abs().sum() > 0:
+        raise Wrong("the cost does not change with the actions, so it steers nowhere: no gradient reaches them.")
+    alone = torch.cat([call(my_cost, actions[i : i + 1], seen[i : i + 1]) for i in range(6)])
+    if not torch.allclose(alone, cost, atol=1e-4):
+        raise Wrong("a row's cost depends on its neighbours; compute each row from its own actions and scene.")
