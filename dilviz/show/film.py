@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from dilviz.show import theme
-from dilviz.show.live import Live, LiveFork
+from dilviz.show.live import Live, LiveFork, LiveHorizon
 from dilviz.show.stills import Moment, _page, shots
 
 TINTS, SCALE = 11, 0.55  # of each colour; of the pixels that a still has
@@ -41,7 +41,7 @@ def film(demo: Live, times: Iterable[int], path: Path, milliseconds: int = FRAME
     frames[0].save(path, save_all=True, append_images=frames[1:], duration=milliseconds, loop=0, optimize=True)
 
 
-STILLS = {"00_fork": lambda: Moment(LiveFork(), 3000)}
+STILLS = {"00_fork": lambda: Moment(LiveFork(), 3000), "06_horizon": lambda: Moment(LiveHorizon(), 1700)}
 
 if __name__ == "__main__":
     film(LiveFork(), range(0, WAVE_MS, FRAME_MS), Path("assets/fork.gif"))

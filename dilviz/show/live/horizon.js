@@ -109,10 +109,10 @@ function render({ model, el }) {
     const sum = queue.length ? ` Counting: ${queue.length} horizons left.` : counts.length ? ` Arrived so far, by actions done: ${counts.join(", ")}.` : "";
     return `${ends}. ${crew.looks} looks in ${longest()} steps; from one action to the next the direction turns by ${turn.toFixed(0)} degrees.${blind}${sum}`;
   }
-  /** The end of a wave; one that was pushed is not counted. */
+  /** The end of a wave; a single agent, or one that was pushed, is not counted. */
   function finish() {
     const count = countAgents(crew.agents);
-    if (!crew.agents.some(({ pushed }) => pushed.length)) note(get("acted"), setting(), count);
+    if (count.of > 1 && !crew.agents.some(({ pushed }) => pushed.length)) note(get("acted"), setting(), count);
     stage.set({ score: { left: count.left, right: count.right, failed: count.failed } });
     describe();
     if (!told) stage.say(stage.words.textContent ?? "");
