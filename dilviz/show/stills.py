@@ -25,7 +25,9 @@ from dilviz.errors import MissingExtra
 from dilviz.show.embed import page as page_of
 from dilviz.show.live import Live
 
-WIDTH, PIXELS, COLORS = 760, 1.5, 64  # of the page; pixels of the file to one of the page; flat pictures need few
+# Of the page; pixels of the file to one of the page; flat pictures need few colours.
+WIDTH, PIXELS, COLORS = 760, 1.5, 64
+VIEW: dict[str, Any] = {"viewport": {"width": WIDTH, "height": 400}, "device_scale_factor": PIXELS}
 # Plotly numbers its parts at random; the file may not depend on it.
 PAGE = """<!doctype html><meta charset="utf-8">
 <style>body { margin: 0; background: white }</style>
@@ -112,14 +114,15 @@ def _page() -> Iterator[Any]:
     with sync_playwright() as playwright:
         on_path = chromium()  # else Playwright's own
         browser = playwright.chromium.launch(executable_path=on_path, args=["--no-sandbox", "--disable-gpu"])
-        yield browser.new_page(viewport={"width": WIDTH, "height": 400}, device_scale_factor=PIXELS)
+        yield browser.new_page(**VIEW)
         browser.close()
 
 
 def _shot(page: Any, picture: Picture) -> Any:
     """A picture drawn on the page, as an RGB image of Pillow's."""
     if isinstance(picture, Moment):
-        return next(shots(page, picture.demo, [picture.milliseconds]))
+        with page.context.browser.new_page(**VIEW) as own:  # a demo's page lets no other text in
+            return next(shots(own, picture.demo, [picture.milliseconds]))
     page.set_content(PAGE)
     page.add_script_tag(content=get_plotlyjs())
     page.evaluate(DRAW, picture.to_dict())
@@ -141,7 +144,9 @@ def shots(page: Any, demo: Live, times: Iterable[int]) -> Iterator[Any]:
     page.clock.pause_at(1)  # before there is anything that a real second could move
     page.set_content(page_of(demo).decode())
     page.clock.run_for(1)  # the page reads in one task and draws in the next: a clock that stands never comes to it
-    page.locator("canvas").wait_for()
+    page.locator(
+        "canvas"
+    ).screenshot()  # a frame of the browser's own: what it sizes now is not cleared later
     before = 0
     for time in times:
         page.clock.run_for(time - before)
