@@ -4,8 +4,9 @@ assets/checkpoints/TASK-POLICY/   the policy, and card.json: its recipe, its dat
 assets/results/                   the tables of the lessons, one JSON file each
 ARGS="checkpoints", "results", "prediction" (lesson 03's: why it matters what is predicted) or "horizons" (lesson 06's)
 makes a part of it.
-ARGS="ladder" times the steps of lesson 03 on this machine, which should be quiet; it is no part of the rest. Trainings
-lie in the user's data folder: an interrupted run goes on where it stopped.
+ARGS="ladder" times the steps of lesson 03 on this machine, and "latency" the decisions of lesson 06's learners; it
+should be quiet, and they are no part of the rest. Trainings lie in the user's data folder: an interrupted run goes on
+where it stopped.
 """
 
 import dataclasses
@@ -22,6 +23,7 @@ import torch
 
 from dilviz import __version__
 from dilviz.assets import data_folder
+from dilviz.bench_latency import latency
 from dilviz.commands import train
 from dilviz.diffusion.checkpoint import read_checkpoint, read_recipe, write_whole
 from dilviz.diffusion.checkpoint import write_checkpoint as write_checkpoint_file
@@ -150,6 +152,9 @@ def main(*parts):
     if "horizons" in parts or not parts:
         seeds = range(5000, 5500)
         write_rows("fork_horizons", "horizons", list(horizons.rows(trained, SEEDS, seeds)), seeds)
+    if "latency" in parts:
+        about = {"command": "dilviz bench latency --json", "torch": torch.__version__.partition("+")[0], "threads": 1}
+        write_json(ASSETS / "results" / "latency.json", about | {"rows": latency()})
     if "ladder" in parts:
         write_json(ASSETS / "results" / "fit_ladder.json", stored())
 

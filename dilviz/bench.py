@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
+from dilviz.bench_latency import latency
 from dilviz.bench_live import live_page
 from dilviz.bench_ui import animations, can_drive_a_browser, harness, slider_to_redraw
 from dilviz.diffusion import MLPDenoiser, NoiseSchedule, ddim, ddpm, dpm_solver, draw_noise
@@ -33,8 +34,9 @@ def bench(parts: list[str]) -> list[dict]:
     """Measure.
 
     Args:
-        parts: "core" (sampling), "fit" (training), "ui" (each explorer and each live demo in a real browser), "live"
-            (a live page in one, for five minutes); none for all that can be measured here.
+        parts: "core" (sampling), "fit" (training), "latency" (a decision of each learner), "ui" (each explorer and
+            each live demo in a real browser), "live" (a live page in one, for five minutes); none for all that can be
+            measured here.
 
     Returns:
         One row a measurement: name, batch, ratio (ours over the bare work), ratio_diffusers (theirs; None where it
@@ -186,5 +188,11 @@ def ui() -> list[dict]:
     return slider_to_redraw() + animations()
 
 
-_PARTS: dict[str, Callable[[], list[dict]]] = {"core": core, "fit": fit, "ui": ui, "live": live_page}
+_PARTS: dict[str, Callable[[], list[dict]]] = {
+    "core": core,
+    "fit": fit,
+    "latency": latency,
+    "ui": ui,
+    "live": live_page,
+}
 _IN_BROWSER = {"ui", "live"}

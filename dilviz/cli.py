@@ -108,7 +108,7 @@ def _parser() -> _Parser:
     _add_evaluate(add("evaluate", _evaluate, _show_evaluate, "let a policy act and count its successes"))
     _add_compare(add("compare", _compare, _show_compare, "train every learner on the same demonstrations, and count"))
     bench = add("bench", _bench, _show_bench, "measure speed against the budgets")
-    bench.add_argument("parts", nargs="*", metavar="core|fit|ui|live", help="none named: all")
+    bench.add_argument("parts", nargs="*", metavar="core|fit|latency|ui|live", help="none named: all")
     bench.add_argument("--check", action="store_true", help="exit with 1 where a bar is missed")
     _add_embed(add("embed", _embed, _show_embed, "write a live demo as a file that a blog can show"))
     return parser

@@ -144,9 +144,7 @@ def shots(page: Any, demo: Live, times: Iterable[int]) -> Iterator[Any]:
     page.clock.pause_at(1)  # before there is anything that a real second could move
     page.set_content(page_of(demo).decode())
     page.clock.run_for(1)  # the page reads in one task and draws in the next: a clock that stands never comes to it
-    page.locator(
-        "canvas"
-    ).screenshot()  # a frame of the browser's own: what it sizes now is not cleared later
+    page.locator("canvas").screenshot()  # a frame of the browser's own: what it sizes now is not cleared later
     before = 0
     for time in times:
         page.clock.run_for(time - before)
