@@ -55,6 +55,18 @@ SCALED_05 = """low, high = seen.amin(0), seen.amax(0)
     gaps = ((seen - low) / (high - low) - (look - low) / (high - low)).norm(dim=1)
     """
 
+PAD_06 = "pad = horizon_pad(); pad.pose(pad.questions[{}])\n"
+POINTS_06 = PAD_06 + "pad.points = [[n, y] for n, y in zip(pad.world.acted, {})]"
+COMPLETE_06 = "def receding(plan, world, seen, obs_horizon, action_horizon, steps):\n    "
+LOOP_06 = """while len(seen) < obs_horizon + steps:
+        chunk = plan(torch.stack(seen[-obs_horizon:]))
+        for action in chunk[obs_horizon - 1 :][:action_horizon]:
+            seen.append(world(seen[-1], action))
+    """
+RETURN_06 = "return seen"
+TRANSFER_06 = "def my_cost(actions, seen):\n    "
+WAY_06 = "way = (seen[:, -1, 2] - seen[:, -1, 5]).sign()\n    "
+
 PAD_10 = "from dilviz.course.lesson_10 import SharePad\npad = share_pad()\n"
 POSED_10 = PAD_10 + "pad.pose(SharePad.questions[{}]); pad.strokes = {}"
 COMPLETE_10 = "def address(state):\n    "
@@ -646,6 +658,104 @@ WRONG = {
         ),
         ("my_lookup = 3", "asks for a function"),
     ],
+    "06.predict": [
+        (POINTS_06.format(0, "(95, 90, 80, 70)"), "the other way round. Measured: 6"),
+        ("", "the truth is on the pad"),
+        (POINTS_06.format(1, "(20, 20, 10, 5)"), "too far off"),
+        (POINTS_06.format(2, "(90, 90, 90, 90)"), "the other way round"),
+        (PAD_06.format(0), "4 points are asked for and 0 are on the pad"),
+        (PAD_06.format(0) + "pad.points = [[1, 50], [4, 50], [8, 50]]", "4 points are asked for and 3"),
+        (
+            PAD_06.format(0) + "pad.points = [[1, 50], [4, 50], [6, 90], [12, 90]]",
+            "one point on each of the four lines",
+        ),
+        (
+            PAD_06.format(0) + "pad.points = [[1, 50], [1, 60], [4, 90], [12, 90]]",
+            "one point on each of the four lines",
+        ),
+        ("pad = [68, 64, 96, 96]", "reads the pad, but got list"),
+    ],
+    "06.complete": [
+        (COMPLETE_06 + "pass", "returns nothing"),
+        (
+            COMPLETE_06 + LOOP_06.replace("[obs_horizon - 1 :]", "") + RETURN_06,
+            "its first obs_horizon − 1 actions are past",
+        ),
+        (COMPLETE_06 + LOOP_06.replace("obs_horizon - 1 :", "obs_horizon:") + RETURN_06, "one action too late"),
+        (
+            COMPLETE_06 + LOOP_06.replace("[:action_horizon]", "[: action_horizon + 1]") + RETURN_06,
+            "one action more than",
+        ),
+        (COMPLETE_06 + LOOP_06.replace("[:action_horizon]", "") + RETURN_06, "fresh inputs come out wrong"),
+        (
+            COMPLETE_06 + LOOP_06.replace("chunk[obs_horizon - 1 :][:action_horizon]", "chunk") + RETURN_06,
+            "the whole chunk",
+        ),
+        (COMPLETE_06 + LOOP_06.replace("[-obs_horizon:])", "[-obs_horizon:]).flip(0)") + RETURN_06, "newest first"),
+        (
+            COMPLETE_06 + LOOP_06.replace("seen[-obs_horizon:]", "seen[:obs_horizon]") + RETURN_06,
+            "every plan is the first one again",
+        ),
+        (
+            COMPLETE_06 + LOOP_06.replace("seen[-obs_horizon:]", "[seen[-1]] * obs_horizon") + RETURN_06,
+            "over and over",
+        ),
+        (
+            COMPLETE_06 + LOOP_06.replace("torch.stack(seen[-obs_horizon:])", "seen[-1]") + RETURN_06,
+            "plan takes the last",
+        ),
+        (
+            COMPLETE_06 + LOOP_06.replace("world(seen[-1], action)", "world(seen[0], action)") + RETURN_06,
+            "come out wrong",
+        ),
+        (
+            COMPLETE_06
+            + LOOP_06.replace("        for action", "        here = seen[-1]\n        for action").replace(
+                "world(seen[-1], action)", "world(here, action)"
+            )
+            + RETURN_06,
+            "each begins where the one before has led",
+        ),
+        (
+            COMPLETE_06
+            + "chunk = plan(torch.stack(seen))\n    while len(seen) < obs_horizon + steps:\n"
+            + "        for action in chunk[obs_horizon - 1 :][:action_horizon]:\n"
+            + "            seen.append(world(seen[-1], action))\n    "
+            + RETURN_06,
+            "every plan is the first one again",
+        ),
+        (COMPLETE_06 + LOOP_06.replace("obs_horizon + steps", "steps") + RETURN_06, "the shape is"),
+        (COMPLETE_06 + LOOP_06 + "return seen[-1]", "the shape is (2,) where"),
+        (COMPLETE_06 + RETURN_06, "the shape is (2, 2) where (14, 2)"),
+        ("receding = 3", "asks for a function"),
+    ],
+    "06.debug": [
+        ("answer = None", "write the suspect's name"),
+        ("answer = 'newest_first'", "its walkers turn round at their looks"),
+        ("answer = 'newest alone'", "nearly as smooth as a healthy policy's"),
+        ("answer = 'one-action-early'", "its walks are smooth, only a little long"),
+        ("answer = 'jitter'", "not among the suspects"),
+    ],
+    "06.transfer": [
+        (TRANSFER_06 + "pass", "returns nothing"),
+        (TRANSFER_06 + "return -actions[:, :, 0].sum(1)", "nearly all pass right, in whatever scene"),
+        (TRANSFER_06 + "return actions[:, :, 0].sum(1)", "nearly all pass left, in whatever scene"),
+        (TRANSFER_06 + WAY_06 + "return way * actions[:, :, 0].sum(1)", "turn the sign round"),
+        (TRANSFER_06 + WAY_06 + "return -0.01 * way * actions[:, :, 0].sum(1)", "Then push harder"),
+        (TRANSFER_06 + WAY_06 + "return -3000 * way * actions[:, :, 0].sum(1)", "arrive at all: it pushes off"),
+        (TRANSFER_06 + WAY_06 + "return (-way * actions[:, :, 0].sum(1)).sum()", "for 7 rows the cost has shape ()"),
+        (TRANSFER_06 + WAY_06 + "return -way[:, None] * actions[:, :, 0]", "for 7 rows the cost has shape (7, 7)"),
+        (TRANSFER_06 + WAY_06 + "return way", "no gradient reaches them"),
+        (TRANSFER_06 + WAY_06 + "return (-way * actions[:, :, 0].sum(1)).detach()", "no gradient reaches them"),
+        (TRANSFER_06 + WAY_06 + "return -way.sum() * actions[:, :, 0].sum(1)", "depends on its neighbours"),
+        (TRANSFER_06 + "return -(seen[:, -1, 0] - seen[:, -1, 2]).sign() * actions[:, :, 0].sum(1)", "Is the side that"),
+        (TRANSFER_06 + WAY_06 + "return -way * actions[:, :, 0].sum(1) / 0", "no finite number"),
+        (
+            TRANSFER_06 + "return -(seen[:, -1, 1] - seen[:, -1, 5]).sign() * actions[:, :, 0].sum(1)",
+            "Is the side that",
+        ),
+        ("my_cost = 3", "asks for a function"),
+    ],
     "10.predict": [
         # It falls where the training ends; it does not care; the slope is everywhere.
         (POSED_10.format(0, "[[[0.05, 0], [0.12, 1], [0.22, 1], [0.3, 0]]]"), "you say 0, measured is 0.9"),
@@ -838,6 +948,27 @@ UNUSUAL = {
         + "size = seen.amax(0) - seen.amin(0)\n    return chunks[((seen - look) / size).square().sum(1).argmin()]",
         "from dilviz.imitation.scaling import MinMax\n" + TRANSFER_05 + "scale = MinMax.of(seen)\n"
         "    return chunks[torch.cdist(scale.scale(look)[None], scale.scale(seen))[0].argmin()].numpy()",
+    ],
+    "06.predict": [
+        POINTS_06.format(0, "(60, 60, 90, 90)"),
+        PAD_06.format(1) + "pad.points = [[16, 45], [8.4, 60], [1, 70], [4.3, 75]]",  # from right to left
+    ],
+    "06.complete": [
+        COMPLETE_06 + "for look in range(steps // action_horizon):\n"
+        "        chunk = plan(torch.stack(seen)[-obs_horizon:])\n"
+        "        for k in range(action_horizon):\n"
+        "            seen = [*seen, world(seen[-1], chunk[obs_horizon - 1 + k])]\n    return torch.stack(seen)",
+        COMPLETE_06 + LOOP_06 + "return [one.numpy() for one in seen]",
+    ],
+    "06.debug": ["answer = ' Chunk backwards '"],
+    "06.transfer": [
+        TRANSFER_06 + WAY_06 + "return 0.3 * ((actions[..., 0] - way[:, None]) ** 2).sum(1)",
+        "from dilviz.envs.fork import places_ahead\n"
+        + TRANSFER_06
+        + WAY_06
+        + "return -30 * way * places_ahead(actions, seen)[:, -1, 0]",
+        TRANSFER_06 + WAY_06 + "below = (seen[:, -1, 1] < seen[:, -1, 3]).float()\n"
+        "    return -3 * below * way * actions[:, :, 0].mean(1) * 7",
     ],
     "10.predict": [
         POSED_10.format(1, "[[[0, 1], [70, 0.9], [80, 0], [180, 0]]]"),

@@ -31,7 +31,7 @@ class World:
     """In what circumstances a policy acts.
 
     Args:
-        says: them, in words.
+        says: them, in a few words.
         acted: the action horizons that are asked about.
         why: what comes of them, in a sentence.
         obs: the observation horizon.
@@ -85,15 +85,15 @@ _LATE = (
     "sides; with eight or twelve, what the last one led to is seen before the next."
 )
 _WORLDS = (
-    World("a decision takes 4 steps, the air is still", (1, 4, 8, 12), _LATE, delay=4),
+    World("decisions take 4 steps", (1, 4, 8, 12), _LATE, delay=4),
     World(
-        "decisions take no time, a wind blows each step off by 0.02",
+        "wind 0.02, decisions take no time",
         (1, 4, 8, 16),
         "whoever looks seldom finds out late where the wind has put it; and looking at every step is no better than at "
         "every fourth.",
         wind=0.02,
     ),
-    World("it sees 3 observations, and a decision takes 4 steps", (1, 4, 8, 12), _LATE, obs=3, delay=4),
+    World("3 observations, decisions take 4 steps", (1, 4, 8, 12), _LATE, obs=3, delay=4),
 )
 
 
@@ -104,8 +104,8 @@ class HorizonPad(AskingPad):
 
     def __init__(self) -> None:
         super().__init__(
-            max_points=4, x_range=[0.0, 17.0], y_range=[0.0, 100.0], equal=False, height=260,
-            x_label="actions done before the next look", y_label="arrive, %",
+            max_points=4, x_range=[0.0, 17.0], y_range=[0.0, 100.0], equal=False, width=520, height=280,
+            y_label="arrive, %",
         )  # fmt: skip
 
     def pose(self, question: World) -> None:
@@ -116,8 +116,8 @@ class HorizonPad(AskingPad):
         """
         self.world = question
         self.background = [path("data", [[x, 0.0], [x, 100.0]]) for x in question.acted]
-        marks = ", ".join(map(str, question.acted))
-        self.label = f"Now {question.says}. Drop a point on each of the four lines, at {marks}."
+        self.x_label = f"{', '.join(map(str, question.acted))} actions a look; {question.says}"
+        self.label = f"How many arrive? Drop a point on each of the four lines: {self.x_label}."
 
 
 def horizon_pad() -> HorizonPad:
@@ -164,7 +164,7 @@ def judge_horizons(pad: Any) -> str:
 # --- complete --------------------------------------------------------------------------------------------------------
 @exercise("06.complete", minutes=7)
 def judge_receding(receding: Any) -> str:
-    """A function receding(plan, world, first, obs_horizon, action_horizon, steps) -> all observations.
+    """A function receding(plan, world, seen, obs_horizon, action_horizon, steps) -> all observations, a list.
 
     Args:
         receding: what the learner wrote.
@@ -176,6 +176,8 @@ def judge_receding(receding: Any) -> str:
         Wrong: it answers some fresh input wrongly.
         NotYet: it returns nothing.
     """
+    if not callable(receding):
+        raise Wrong(f"this exercise asks for a function, but got {type(receding).__name__}.")
     generator, cases = fresh(), []
     for obs, ahead, act, looks in ((2, 7, 4, 3), (3, 6, 2, 4), (2, 4, 3, 2), (4, 5, 5, 3)):
         plan, world, first = _toy(obs, obs - 1 + ahead, generator)
@@ -183,11 +185,11 @@ def judge_receding(receding: Any) -> str:
         says = f"obs_horizon {obs}, action_horizon {act}, {act * looks} steps"
         cases.append(Case(says, inputs, written_receding(*inputs)))
 
-    def theirs(*inputs: Any) -> Any:
-        answer = receding(*inputs)
+    def theirs(plan: Any, world: Any, first: Tensor, obs_horizon: int, action_horizon: int, steps: int) -> Any:
+        answer = receding(plan, world, [first] * obs_horizon, obs_horizon, action_horizon, steps)
         if isinstance(answer, list) and answer and all(isinstance(one, Tensor) for one in answer):
             answer = torch.stack(answer)
-        return answer[: inputs[3] + inputs[5]] if isinstance(answer, Tensor) else answer
+        return answer[: obs_horizon + steps] if isinstance(answer, Tensor) else answer
 
     def slipped(slip: Callable[..., Tensor]) -> list[Tensor]:
         return [slip(*case.inputs)[: len(case.right)] for case in cases]
@@ -257,6 +259,7 @@ def judge_suspect(answer: Any) -> str:
 
 # --- transfer --------------------------------------------------------------------------------------------------------
 SCENES, ENOUGH = 100, 90
+ROWS = 7  # on which a cost is tried: an odd number, so that signs do not add up to nought
 _TREE_X, _GOAL_X = 2, 5  # what is seen where the scene moves: x, y; tree x, y, radius; goal x, y
 
 
@@ -314,17 +317,17 @@ def judge_cost(my_cost: Any) -> str:
 
 def _check_cost(my_cost: Any, generator: torch.Generator) -> None:
     """Refuse what no sampler can be steered by."""
-    seen = torch.rand(6, 2, 7, generator=generator)
-    actions = (torch.rand(6, 7, 2, generator=generator) * 2 - 1).requires_grad_()
+    seen = torch.rand(ROWS, 2, 7, generator=generator)
+    actions = (torch.rand(ROWS, 7, 2, generator=generator) * 2 - 1).requires_grad_()
     cost = call(my_cost, actions, seen)
-    if cost.shape != (6,):
-        raise Wrong(f"for 6 rows the cost has shape {tuple(cost.shape)}; give one number a row, (6,).")
+    if cost.shape != (ROWS,):
+        raise Wrong(f"for {ROWS} rows the cost has shape {tuple(cost.shape)}; give one number a row, ({ROWS},).")
     if not torch.isfinite(cost).all():
         raise Wrong("the cost holds values that are no finite number.")
     value = my_cost(actions, seen)
     slope = torch.autograd.grad(value.sum(), actions, allow_unused=True)[0] if value.requires_grad else None
     if slope is None or not slope.abs().sum() > 0:
         raise Wrong("the cost does not change with the actions, so it steers nowhere: no gradient reaches them.")
-    alone = torch.cat([call(my_cost, actions[i : i + 1], seen[i : i + 1]) for i in range(6)])
+    alone = torch.cat([call(my_cost, actions[i : i + 1], seen[i : i + 1]) for i in range(ROWS)])
     if not torch.allclose(alone, cost, atol=1e-4):
         raise Wrong("a row's cost depends on its neighbours; compute each row from its own actions and scene.")

@@ -81,16 +81,6 @@ def _unmoved(plan: Plan, world: World, first: Tensor, obs_horizon: int, action_h
     return torch.stack(seen)
 
 
-def _from_the_start(
-    plan: Plan, world: World, first: Tensor, obs_horizon: int, action_horizon: int, steps: int
-) -> Tensor:
-    seen = [first] * obs_horizon
-    while len(seen) < obs_horizon + steps:
-        for action in plan(torch.stack(seen[:obs_horizon]))[obs_horizon - 1 :][:action_horizon]:
-            seen.append(world(seen[-1], action))
-    return torch.stack(seen)
-
-
 def _slip(**how: Any) -> Receding:
     return lambda *inputs: _receding(*inputs, **how)
 
@@ -109,8 +99,9 @@ RECEDINGS: dict[str, Receding] = {
         _slip(look=lambda seen: seen[-1:].expand_as(seen))
     ),
     "the actions are done in the wrong order, the last one first.": _slip(order=lambda actions: actions.flip(0)),
-    "you plan once and never look again: after action_horizon actions a new plan is due.": _slip(blind=True),
+    "every plan is the first one again: after action_horizon actions a new one is due, from the last observations.": (
+        _slip(blind=True)
+    ),
     "the whole chunk is done; action_horizon of its actions are due, and then a new look.": _whole,
     "every action is done from where the plan was made; each begins where the one before has led.": _unmoved,
-    "each plan sees the first observations again; it wants the last ones.": _from_the_start,
 }
