@@ -39,6 +39,7 @@ EXPLORERS = {
     "DrawnExplorer": ("dilviz.show.drawn", "drawn_example()"),
     "FanExplorer": ("dilviz.show.fan", "FanExplorer()"),
     "SteerExplorer": ("dilviz.show.steered", "SteerExplorer()"),
+    "ComparedExplorer": ("dilviz.show.compared", "ComparedExplorer()"),
 }
 
 # In the page, from now on: the explorer of a cell, its picture, and what its first slider (or choice) is moved by.

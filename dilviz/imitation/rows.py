@@ -9,6 +9,21 @@ import numpy as np
 from dilviz.imitation.intervals import student_mean
 
 
+def groups_of(rows: Sequence[dict]) -> dict[tuple[int, str], list[dict]]:
+    """The rows that differ in their training seed only, side by side.
+
+    Args:
+        rows: as `compare` gives them.
+
+    Returns:
+        (demonstrations, learner) -> its rows, in the order in which they come.
+    """
+    groups: dict[tuple[int, str], list[dict]] = {}
+    for row in rows:
+        groups.setdefault((row["demos"], row["policy"]), []).append(row)
+    return groups
+
+
 def comparison_text(rows: Sequence[dict]) -> str:
     """A line for each learner and number of demonstrations: means over the training seeds.
 
@@ -18,11 +33,8 @@ def comparison_text(rows: Sequence[dict]) -> str:
     Returns:
         The table, with a 95 % interval of the success over training seeds.
     """
-    groups: dict[tuple[int, str], list[dict]] = {}
-    for row in rows:
-        groups.setdefault((row["demos"], row["policy"]), []).append(row)
     lines = ["demos  policy           success   95 % over seeds  rarer way  entropy  coverage  ms a chunk  CPU-s"]
-    for (demos, policy), group in groups.items():
+    for (demos, policy), group in groups_of(rows).items():
         rates = np.array([row["success_rate"] for row in group])
         low, high = np.clip(student_mean(rates), 0, 1)
         shares = [row["mode_share"] for row in group if row["mode_share"] is not None]
