@@ -6,7 +6,7 @@ One agent, one thread, on the CPU; measured in turn, so that a machine that slow
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from copy import copy
 from functools import partial
 
@@ -61,7 +61,7 @@ def _made(name: str) -> ChunkPolicy:
         return learner.train(windows, action_horizon=recipe.action_horizon, device="cpu", **options)[0]
 
 
-def _wall_times(works: dict[str, Callable[[], object]]) -> dict[str, np.ndarray]:
+def _wall_times(works: Mapping[str, Callable[[], object]]) -> dict[str, np.ndarray]:
     times: dict[str, list[float]] = {name: [] for name in works}
     for turn in range(-WARM_UP, ROUNDS):
         for name, work in works.items():

@@ -58,7 +58,9 @@ def test_what_this_machine_measured_is_no_part_of_the_text_that_is_compared(expl
 def test_bench_times_every_learner_sampler_and_number_of_passes():
     rows = {row["name"]: row for row in bench(["latency"])}
     wanted = {f"latency diffusion {sampler} {n}" for sampler in SAMPLERS for n in TIMED}
-    wanted |= {f"latency {name}" for name in "cloning cloning-onestep mdn dagger lookup diffusion-unet".split()}
+    wanted |= {
+        f"latency {name}" for name in ["cloning", "cloning-onestep", "mdn", "dagger", "lookup", "diffusion-unet"]
+    }
     assert rows.keys() == wanted
     assert all(0 < row["p50"] <= row["p95"] and row["ok"] and row["batch"] == 1 for row in rows.values())
     stored = json.loads(asset("results", "latency.json").read_text(encoding="utf-8"))["rows"]

@@ -748,11 +748,14 @@ WRONG = {
         (TRANSFER_06 + WAY_06 + "return way", "no gradient reaches them"),
         (TRANSFER_06 + WAY_06 + "return (-way * actions[:, :, 0].sum(1)).detach()", "no gradient reaches them"),
         (TRANSFER_06 + WAY_06 + "return -way.sum() * actions[:, :, 0].sum(1)", "depends on its neighbours"),
-        (TRANSFER_06 + "return -(seen[:, -1, 0] - seen[:, -1, 2]).sign() * actions[:, :, 0].sum(1)", "Is the side that"),
+        (
+            TRANSFER_06 + "return -(seen[:, -1, 0] - seen[:, -1, 2]).sign() * actions[:, :, 0].sum(1)",
+            "Is the side that",
+        ),
         (TRANSFER_06 + WAY_06 + "return -way * actions[:, :, 0].sum(1) / 0", "no finite number"),
         (
             TRANSFER_06 + "return -(seen[:, -1, 1] - seen[:, -1, 5]).sign() * actions[:, :, 0].sum(1)",
-            "Is the side that",
+            "nearly all pass left",
         ),
         ("my_cost = 3", "asks for a function"),
     ],

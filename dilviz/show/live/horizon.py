@@ -83,7 +83,7 @@ class LiveHorizon(Live):
     agents = traitlets.Int(1).tag(sync=True)
     seed = traitlets.Int(0).tag(sync=True)
     score = traitlets.Dict(help="how the last wave ended: left, right, failed").tag(sync=True)
-    measured = traitlets.List(help="what Measure has counted: acted, arrived, of, turn").tag(sync=True)
+    measured: Any = traitlets.List(help="what Measure has counted: acted, arrived, of, turn").tag(sync=True)
     policies = traitlets.Dict(help="by number of observations").tag(sync=True)
     steps = traitlets.Int(help="of denoising").tag(sync=True)
     ahead = traitlets.Int(help="actions from now on that are predicted at most").tag(sync=True)

@@ -43,7 +43,7 @@ def fork_svg(label: str, tree: Iterable[float], radius: float, goal: Iterable[fl
     Returns:
         An <svg> element, with no style of its own.
     """
-    parts = [_disc("tree", *tree, radius), _disc("expert", *goal, GOAL_RADIUS)]
+    parts = [_disc("tree", tree, radius), _disc("expert", goal, GOAL_RADIUS)]
     for one in ways:
         dash = f' stroke-dasharray="{one.dash}"' if one.dash else ""
         line = f'fill="none" stroke="{ROLES[one.role].color}" stroke-width="{one.width:g}"{dash}'
@@ -52,8 +52,8 @@ def fork_svg(label: str, tree: Iterable[float], radius: float, goal: Iterable[fl
     return f"{head}{''.join(parts)}</svg>"
 
 
-def _disc(role: str, x: float, y: float, radius: float) -> str:
-    ink = ROLES[role].color
+def _disc(role: str, middle: Iterable[float], radius: float) -> str:
+    ink, (x, y) = ROLES[role].color, middle
     place = f'cx="{SIDE * x:.0f}" cy="{SIDE - SIDE * y:.0f}" r="{SIDE * radius:.0f}"'
     return f'<circle {place} fill="{ink}" fill-opacity=".2" stroke="{ink}"/>'
 
