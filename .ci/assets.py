@@ -2,8 +2,8 @@
 
 assets/checkpoints/TASK-POLICY/   the policy, and card.json: its recipe, its data, what it was measured to do
 assets/results/                   the tables of the lessons, one JSON file each
-ARGS="checkpoints", "results", "prediction" (lesson 03's: why it matters what is predicted) or "horizons" (lesson 06's)
-makes a part of it.
+ARGS="checkpoints", "results", "prediction" (lesson 03's: why it matters what is predicted), "horizons" or "lander"
+(lesson 06's) makes a part of it.
 ARGS="ladder" times the steps of lesson 03 on this machine, and "latency" the decisions of lesson 06's learners; it
 should be quiet, and they are no part of the rest. Trainings lie in the user's data folder: an interrupted run goes on
 where it stopped.
@@ -17,6 +17,7 @@ import sys
 from pathlib import Path
 
 import horizons
+import lander
 import numpy as np
 import prediction
 import torch
@@ -152,6 +153,9 @@ def main(*parts):
     if "horizons" in parts or not parts:
         seeds = range(5000, 5500)
         write_rows("fork_horizons", "horizons", list(horizons.rows(trained, SEEDS, seeds)), seeds)
+    if "lander" in parts or not parts:
+        seeds = range(5000, 5200)
+        write_rows("lander_chunks", "lander", list(lander.rows(trained, SEEDS, seeds)), seeds)
     if "latency" in parts:
         about = {"command": "dilviz bench latency --json", "torch": torch.__version__.partition("+")[0], "threads": 1}
         write_json(ASSETS / "results" / "latency.json", about | {"rows": latency()})

@@ -160,3 +160,6 @@ class ComparedExplorer(Explorer):
         super().__init__(
             controls, lambda state: compared_data(rows, **state), compared_figure, describe_compared, reset=True
         )
+
+
+STILLS = {"06_compared": lambda: compared_figure(compared_data(compared_rows("compare_lander")))}
