@@ -39,6 +39,7 @@ EXPLORERS = {
     "DrawnExplorer": ("dilviz.show.drawn", "drawn_example()"),
     "FanExplorer": ("dilviz.show.fan", "FanExplorer()"),
     "SteerExplorer": ("dilviz.show.steered", "SteerExplorer()"),
+    "DialExplorer": ("dilviz.show.dial", "DialExplorer()"),
     "ComparedExplorer": ("dilviz.show.compared", "ComparedExplorer()"),
 }
 

@@ -19,8 +19,8 @@ from dilviz.show.fork import diffusion_policy, two_scenes, walks_scene
 from dilviz.tasks import TASKS
 
 TOWARD, AWAY = "toward a point", "away from a disc"
-WALKERS, RADIUS = 24, 0.15
-PASSES = 5  # a chunk: a pass with gradients takes long, and the picture is to keep up with a hand
+WALKERS, RADIUS = 20, 0.15
+PASSES = 4  # a chunk: a pass with gradients takes long, and the picture is to keep up with a hand
 STRENGTHS = (0, 1, 3, 10, 30, 100, 300, 1_000, 3_000, 10_000, 30_000, 100_000)
 
 
