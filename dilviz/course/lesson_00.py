@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from dilviz.course.bugs import BUGS
-from dilviz.course.check import Case, NotYet, Wrong, call, compare, exercise, fresh, one_of
+from dilviz.course.check import Case, NotYet, Wrong, call, compare, exercise, fresh
 from dilviz.course.pads import AskingPad
+from dilviz.course.suspects import planted, suspect_exercise
 from dilviz.envs.fork import FORK, GOAL_RADIUS
 from dilviz.show.base import rounded
 from dilviz.show.datasets import resampled
@@ -153,32 +154,26 @@ def mystery_explorer() -> WalksExplorer:
     Returns:
         The explorer.
     """
-    return WalksExplorer(tuple((name, BUGS[name].planted) for name in LINEUP), BUGS[MYSTERY].planted)
+    return WalksExplorer(planted(LINEUP), BUGS[MYSTERY].planted)
 
 
-@exercise("00.debug", minutes=4)
-def judge_suspect(answer: Any) -> str:
-    """The name of the planted bug.
+def _clue(answer: str) -> str:
+    explorer = mystery_explorer()
+    explorer.assign(bug=answer)
+    return (
+        f"with {answer} walkers of one seed are {rounded(explorer.data.gap)} apart on average in the two scenes. "
+        "Plant it and compare: in which way do all of the mystery's walks agree?"
+    )
 
-    Args:
-        answer: one of the names in LINEUP.
 
-    Returns:
-        What the learner reads.
-
-    Raises:
-        NotYet: no name so far.
-        Wrong: another name.
-    """
-    answer = one_of(LINEUP, answer)
-    if answer != MYSTERY:
-        explorer = mystery_explorer()
-        explorer.assign(bug=answer)
-        raise Wrong(
-            f"with {answer} walkers of one seed are {rounded(explorer.data.gap)} apart on average in the two scenes. "
-            "Plant it and compare: in which way do all of the mystery's walks agree?"
-        )
-    return "every walk started from zeros in place of noise, and noise is the only thing that differs between seeds."
+suspect_exercise(
+    "00.debug",
+    4,
+    MYSTERY,
+    LINEUP,
+    _clue,
+    "every walk started from zeros in place of noise, and noise is the only thing that differs between seeds.",
+)
 
 
 # --- transfer --------------------------------------------------------------------------------------------------------

@@ -11,8 +11,9 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from dilviz.course.bugs import BUGS
-from dilviz.course.check import Case, Wrong, call, compare, exercise, fresh, one_of
+from dilviz.course.check import Case, Wrong, call, compare, exercise, fresh
 from dilviz.course.pads import AskingPad
+from dilviz.course.suspects import planted, suspect_exercise
 from dilviz.diffusion import NoiseSchedule
 from dilviz.show.base import rounded
 from dilviz.show.pad import disc, dots
@@ -195,35 +196,29 @@ def mystery_explorer() -> VarianceExplorer:
     Returns:
         The explorer.
     """
-    lineup = tuple((name, BUGS[name].planted) for name in LINEUP)
+    lineup = planted(LINEUP)
     return VarianceExplorer(("this course",), bugs=lineup, mystery=BUGS[MYSTERY].planted)
 
 
-@exercise("01.debug", minutes=5)
-def judge_suspect(answer: Any) -> str:
-    """The name of the planted bug.
+def _clue(answer: str) -> str:
+    explorer = mystery_explorer()
+    explorer.assign(bug=answer)
+    gap = np.abs(explorer.data.measured - explorer.data.mystery)
+    t = int(gap.argmax())
+    return (
+        f"with {answer} the variance at t = {t} is {rounded(explorer.data.measured[t])}, but the mystery has "
+        f"{rounded(explorer.data.mystery[t])} there. Plant it in the picture and compare the two curves."
+    )
 
-    Args:
-        answer: one of the names in LINEUP.
 
-    Returns:
-        What the learner reads.
-
-    Raises:
-        NotYet: no name so far.
-        Wrong: another name.
-    """
-    answer = one_of(LINEUP, answer)
-    if answer != MYSTERY:
-        explorer = mystery_explorer()
-        explorer.assign(bug=answer)
-        gap = np.abs(explorer.data.measured - explorer.data.mystery)
-        t = int(gap.argmax())
-        raise Wrong(
-            f"with {answer} the variance at t = {t} is {rounded(explorer.data.measured[t])}, but the mystery has "
-            f"{rounded(explorer.data.mystery[t])} there. Plant it in the picture and compare the two curves."
-        )
-    return "the noise got (1−ᾱ) for its factor, so (1−ᾱ)² for its variance, and between the ends that is less than 1−ᾱ."
+suspect_exercise(
+    "01.debug",
+    5,
+    MYSTERY,
+    LINEUP,
+    _clue,
+    "the noise got (1−ᾱ) for its factor, so (1−ᾱ)² for its variance, and between the ends that is less than 1−ᾱ.",
+)
 
 
 # --- transfer --------------------------------------------------------------------------------------------------------

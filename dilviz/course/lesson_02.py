@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 
 from dilviz.course.bugs import BUGS
-from dilviz.course.check import Case, NotYet, Wrong, call, compare, exercise, fresh, one_of
+from dilviz.course.check import Case, NotYet, Wrong, call, compare, exercise, fresh
 from dilviz.course.loss_slips import LOSS_SLIPS, POINT_SLIPS, shipped_loss, weighed
 from dilviz.course.pads import AskingPad
+from dilviz.course.suspects import planted, suspect_exercise
 from dilviz.diffusion import NoiseSchedule
 from dilviz.show.base import rounded
 from dilviz.show.mixture import Mixture
@@ -165,35 +166,29 @@ def mystery_explorer() -> TaughtExplorer:
     Returns:
         The explorer.
     """
-    return TaughtExplorer(tuple((name, BUGS[name].planted) for name in LINEUP), BUGS[MYSTERY].planted)
+    return TaughtExplorer(planted(LINEUP), BUGS[MYSTERY].planted)
 
 
-@exercise("02.debug", minutes=4)
-def judge_suspect(answer: Any) -> str:
-    """The name of the planted bug.
-
-    Args:
-        answer: one of the names in LINEUP.
-
-    Returns:
-        What the learner reads.
-
-    Raises:
-        NotYet: no name so far.
-        Wrong: another name.
-    """
-    answer = one_of(LINEUP, answer)
-    if answer != MYSTERY:
-        explorer = mystery_explorer()
-        explorer.assign(bug=answer)
-        raise Wrong(
-            f"with {answer} what the loss teaches at t = {explorer.data.t} is up to {rounded(explorer.data.gap)} from "
-            "the mystery. Plant it and compare: what kind of line is the mystery, and what is its slope?"
-        )
+def _clue(answer: str) -> str:
+    explorer = mystery_explorer()
+    explorer.assign(bug=answer)
     return (
+        f"with {answer} what the loss teaches at t = {explorer.data.t} is up to {rounded(explorer.data.gap)} from "
+        "the mystery. Plant it and compare: what kind of line is the mystery, and what is its slope?"
+    )
+
+
+suspect_exercise(
+    "02.debug",
+    4,
+    MYSTERY,
+    LINEUP,
+    _clue,
+    (
         "the noise that was asked for is not the one in xₜ, so nothing about it can be known, and the best answer is "
         "its average, 0: the estimate of x₀ is xₜ / √ᾱ, a straight line. No error, no warning, and a loss of 1."
-    )
+    ),
+)
 
 
 # --- transfer --------------------------------------------------------------------------------------------------------

@@ -12,9 +12,10 @@ import torch
 from torch import Tensor
 
 from dilviz.course.bugs import BUGS
-from dilviz.course.check import NotYet, Wrong, call, exercise, fresh, one_of
+from dilviz.course.check import NotYet, Wrong, call, exercise, fresh
 from dilviz.course.layers import Layers, look_through
 from dilviz.course.pads import AskingPad
+from dilviz.course.suspects import planted, suspect_exercise
 from dilviz.diffusion import ExactDenoiser, NoiseSchedule
 from dilviz.show.base import rounded
 from dilviz.show.pad import path
@@ -163,7 +164,7 @@ def mystery_explorer() -> TrainingExplorer:
     Returns:
         The explorer.
     """
-    return TrainingExplorer(bugs=tuple((name, BUGS[name].planted) for name in LINEUP), mystery=BUGS[MYSTERY].planted)
+    return TrainingExplorer(bugs=planted(LINEUP), mystery=BUGS[MYSTERY].planted)
 
 
 @cache
@@ -175,32 +176,26 @@ def _ended(bug: str) -> tuple[Shot, float]:
     return shot, training.yardstick.near(shot.samples)
 
 
-@exercise("03.debug", minutes=5)
-def judge_suspect(answer: Any) -> str:
-    """The name of the planted bug.
-
-    Args:
-        answer: one of the names in LINEUP.
-
-    Returns:
-        What the learner reads.
-
-    Raises:
-        NotYet: no name so far.
-        Wrong: another name.
-    """
-    answer = one_of(LINEUP, answer)
-    if answer != MYSTERY:
-        (yours, near), (theirs, far) = _ended(answer), _ended(MYSTERY)
-        raise Wrong(
-            f"with {answer} the loss ends at {yours.losses[-1]:.2f} and {near:.0%} of the samples lie on the data; in "
-            f"the mystery it ends at {theirs.losses[-1]:.2f} and {far:.0%} do. Plant it, play, and compare the losses "
-            "with the floor."
-        )
+def _clue(answer: str) -> str:
+    (yours, near), (theirs, far) = _ended(answer), _ended(MYSTERY)
     return (
+        f"with {answer} the loss ends at {yours.losses[-1]:.2f} and {near:.0%} of the samples lie on the data; in "
+        f"the mystery it ends at {theirs.losses[-1]:.2f} and {far:.0%} do. Plant it, play, and compare the losses "
+        "with the floor."
+    )
+
+
+suspect_exercise(
+    "03.debug",
+    5,
+    MYSTERY,
+    LINEUP,
+    _clue,
+    (
         "a loss below the floor is impossible on fresh noise, so the noise was not fresh: the network has learned one "
         "batch by heart. A loss that is too good is a bug, too."
-    )
+    ),
+)
 
 
 # --- transfer --------------------------------------------------------------------------------------------------------

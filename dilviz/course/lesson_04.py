@@ -13,9 +13,10 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from dilviz.course.bugs import BUGS
-from dilviz.course.check import Case, Wrong, compare, exercise, fresh, one_of
+from dilviz.course.check import Case, Wrong, compare, exercise, fresh
 from dilviz.course.pads import AskingPad
 from dilviz.course.slips_04 import GRIDS, SLIPS, uniform_timesteps, written_ddim_step
+from dilviz.course.suspects import planted, suspect_exercise
 from dilviz.diffusion import NoiseSchedule, Sampler, Trace, ddim, dpm_solver, sampler_from_step
 from dilviz.imitation import rollout
 from dilviz.imitation.rollout import Policy
@@ -209,30 +210,20 @@ def mystery_explorer() -> SamplingExplorer:
     Returns:
         The explorer.
     """
-    return SamplingExplorer(tuple((name, BUGS[name].planted) for name in LINEUP), BUGS[MYSTERY].planted)
+    return SamplingExplorer(planted(LINEUP), BUGS[MYSTERY].planted)
 
 
-@exercise("04.debug", minutes=5)
-def judge_suspect(answer: Any) -> str:
-    """The name of the planted bug.
-
-    Args:
-        answer: one of the names in LINEUP.
-
-    Returns:
-        What the learner reads.
-
-    Raises:
-        NotYet: no name so far.
-        Wrong: another name.
-    """
-    answer = one_of(LINEUP, answer)
-    if answer != MYSTERY:
-        raise Wrong(f"plant {answer} and compare at several settings: {CLUES[answer]}.")
-    return (
+suspect_exercise(
+    "04.debug",
+    5,
+    MYSTERY,
+    LINEUP,
+    lambda answer: f"plant {answer} and compare at several settings: {CLUES[answer]}.",
+    (
         "the step to clean added noise, as wide as what was left to take off. More steps leave less of it, one step "
         "leaves nothing but noise, and DDIM adds none anywhere."
-    )
+    ),
+)
 
 
 # --- transfer --------------------------------------------------------------------------------------------------------

@@ -11,9 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from dilviz.course.bugs import BUGS
-from dilviz.course.check import Case, NotYet, Wrong, call, compare, exercise, fresh, one_of
+from dilviz.course.check import Case, NotYet, Wrong, call, compare, exercise, fresh
 from dilviz.course.pads import AskingPad
 from dilviz.course.slips_05 import LOOKUPS, SLIPS, written_lookup, written_mixture_loss
+from dilviz.course.suspects import planted, suspect_exercise
 from dilviz.diffusion.noise import Generators
 from dilviz.diffusion.training import without_bars
 from dilviz.envs.fork import FORK, GOAL_RADIUS
@@ -210,28 +211,18 @@ def mystery_explorer() -> WalksExplorer:
     Returns:
         The explorer.
     """
-    suspects = tuple((name, BUGS[name].planted) for name in LINEUP)
+    suspects = planted(LINEUP)
     return WalksExplorer(suspects, BUGS[MYSTERY].planted, shipped("fork", "mdn"))
 
 
-@exercise("05.debug", minutes=3)
-def judge_suspect(answer: Any) -> str:
-    """The name of the planted bug.
-
-    Args:
-        answer: one of the names in LINEUP.
-
-    Returns:
-        What the learner reads.
-
-    Raises:
-        NotYet: no name so far.
-        Wrong: another name.
-    """
-    answer = one_of(LINEUP, answer)
-    if answer != MYSTERY:
-        raise Wrong(f"plant {answer} and compare: {CLUES[answer]}.")
-    return "the mean of the mixture was done in place of one of its components: regression again, by another door."
+suspect_exercise(
+    "05.debug",
+    3,
+    MYSTERY,
+    LINEUP,
+    lambda answer: f"plant {answer} and compare: {CLUES[answer]}.",
+    "the mean of the mixture was done in place of one of its components: regression again, by another door.",
+)
 
 
 # --- transfer --------------------------------------------------------------------------------------------------------

@@ -12,9 +12,10 @@ import torch
 from torch import Tensor
 
 from dilviz.course.bugs import BUGS
-from dilviz.course.check import Case, NotYet, Wrong, call, compare, exercise, fresh, one_of
+from dilviz.course.check import Case, NotYet, Wrong, call, compare, exercise, fresh
 from dilviz.course.pads import AskingPad
 from dilviz.course.slips_06 import RECEDINGS, written_receding
+from dilviz.course.suspects import planted, suspect_exercise
 from dilviz.imitation import DiffusionPolicy, Episodes, rollout
 from dilviz.show.live.horizon import horizon_policy
 from dilviz.show.pad import dots, path
@@ -233,28 +234,18 @@ def mystery_explorer() -> WalksExplorer:
     Returns:
         The explorer.
     """
-    suspects = tuple((name, BUGS[name].planted) for name in LINEUP)
+    suspects = planted(LINEUP)
     return WalksExplorer(suspects, BUGS[MYSTERY].planted)
 
 
-@exercise("06.debug", minutes=3)
-def judge_suspect(answer: Any) -> str:
-    """The name of the planted bug.
-
-    Args:
-        answer: one of the names in LINEUP.
-
-    Returns:
-        What the learner reads.
-
-    Raises:
-        NotYet: no name so far.
-        Wrong: another name.
-    """
-    answer = one_of(LINEUP, answer)
-    if answer != MYSTERY:
-        raise Wrong(f"plant {answer} and compare: {CLUES[answer]}.")
-    return "the actions of each chunk were done last one first: between two looks the walk bends the wrong way."
+suspect_exercise(
+    "06.debug",
+    3,
+    MYSTERY,
+    LINEUP,
+    lambda answer: f"plant {answer} and compare: {CLUES[answer]}.",
+    "the actions of each chunk were done last one first: between two looks the walk bends the wrong way.",
+)
 
 
 # --- transfer --------------------------------------------------------------------------------------------------------

@@ -10,9 +10,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from dilviz.course.check import NotYet, Wrong, exercise, one_of
+from dilviz.course.check import NotYet, Wrong, exercise
 from dilviz.course.demos import MISTAKES, NONE, EmbedPanel, arrivals, read_state
 from dilviz.course.pads import AskingPad
+from dilviz.course.suspects import suspect_exercise
 from dilviz.envs.fork_env import PLACES
 from dilviz.errors import InputError
 from dilviz.imitation.intervals import wilson
@@ -212,27 +213,21 @@ SHOWS = {
 }
 
 
-@exercise("10.debug", minutes=2)
-def judge_suspect(answer: Any) -> str:
-    """The name of the mistake.
+def _clue(answer: str) -> str:
+    return f"with {answer} {SHOWS[answer]}. Plant it, and compare: what is left of the mystery's page?"
 
-    Args:
-        answer: one of the names in LINEUP.
 
-    Returns:
-        What the learner reads.
-
-    Raises:
-        NotYet: no name so far.
-        Wrong: another name.
-    """
-    answer = one_of(LINEUP, answer)
-    if answer != MYSTERY:
-        raise Wrong(f"with {answer} {SHOWS[answer]}. Plant it, and compare: what is left of the mystery's page?")
-    return (
+suspect_exercise(
+    "10.debug",
+    2,
+    MYSTERY,
+    LINEUP,
+    _clue,
+    (
         "the page allows one script, known by its hash; a changed one does not run. "
         "And where scripts are allowed, the still for those without them is not shown either."
-    )
+    ),
+)
 
 
 # --- transfer --------------------------------------------------------------------------------------------------------
