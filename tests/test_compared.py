@@ -112,8 +112,18 @@ def test_the_chosen_learner_is_bold_and_the_others_are_faint():
     assert after["cloning"].opacity == before["cloning"].opacity > after["diffusion"].opacity
     assert "<b>cloning</b>" in after["cloning's name"].text[-1]
     assert "<b>" not in after["diffusion's name"].text[-1]
-    for name in before:
+    for name in before.keys() - {"ringed"}:
         np.testing.assert_array_equal(after[name].y, before[name].y)
+
+
+def test_rings_are_around_the_best_or_around_the_learner_that_is_chosen(fork):
+    rows = [row("cloning", 2, 0, 0.9), row("cloning", 5, 0, 0.5), row("mdn", 2, 0, 0.4), row("mdn", 5, 0, 0.8)]
+    figure = compared_figure(compared_data(rows))
+    assert trace(figure, "ringed").y == pytest.approx([90, 80])
+    assert trace(figure, "ringed").x == pytest.approx([trace(figure, "cloning").x[0], trace(figure, "mdn").x[1]])
+    assert trace(compared_figure(compared_data(rows, learner="mdn")), "ringed").y == pytest.approx([40, 80])
+    quick = trace(compared_figure(compared_data(fork, "ms a chunk")), "ringed").y
+    assert np.isfinite(quick).all() and max(quick) < 0.2
 
 
 def test_the_axis_of_successes_is_fixed_and_ticks_are_the_numbers_of_demonstrations(fork):

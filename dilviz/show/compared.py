@@ -54,7 +54,21 @@ def compared_figure(data: ComparedData) -> go.Figure:
         for name in data.curves
         for trace in (_line(data, name, beside[name]), _name(data, name, beside[name], 10**spread, heights[name]))
     ]
-    return go.Figure(traces, _layout(data, spread))
+    return go.Figure([*traces, _rings(data, beside)], _layout(data, spread))
+
+
+def _rings(data: ComparedData, beside: dict[str, float]) -> go.Scatter:
+    """A ring around each point of the learner that is looked at; where none is, around the best of each count."""
+    rings = []
+    for count in data.counts:
+        there = {name: c.mean[c.demos == count][0] for name, c in data.curves.items() if count in c.demos}
+        best = min(there, key=there.__getitem__) if MEASURES[data.measure].less else max(there, key=there.__getitem__)
+        name = best if data.learner == ALL else data.learner
+        rings.append((count * beside[name], there.get(name, np.nan)))
+    x, y = zip(*rings, strict=True)
+    trace = theme.points("prediction", x, y, "ringed", size=16, hoverinfo="skip")
+    trace.marker.line.width = 2.5
+    return trace
 
 
 def _spread(data: ComparedData) -> float:

@@ -187,7 +187,8 @@ def describe_compared(data: ComparedData) -> str:
     shown = data.curves if data.learner == ALL else {data.learner: data.curves[data.learner]}
     said = _all(data) if data.learner == ALL else _one(data, data.curves[data.learner])
     sure = any((curve.low < curve.high).any() for curve in shown.values())
-    return said + " Bars and brackets: 95 % intervals over training seeds." * sure
+    bars = " Bars and brackets: 95 % intervals over training seeds; rings: the best, or the learner that is chosen."
+    return said + bars * sure
 
 
 def _one(data: ComparedData, curve: Curve) -> str:
