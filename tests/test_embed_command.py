@@ -194,7 +194,7 @@ def test_scales_that_are_not_finite_are_refused(run, tmp_path):
 
 
 REFUSED = {
-    "forks --out f.html": "demo 'forks' is unknown; take one of denoising, fork, noising, player.",
+    "forks --out f.html": "demo 'forks' is unknown; take one of denoising, fork, horizon, noising, player.",
     "fork": "one of the two",
     "fork --out f.html --hugo site": "one of the two",
     "fork --out f": "ends in no .html and no .js",

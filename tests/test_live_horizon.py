@@ -3,7 +3,6 @@
 import json
 import re
 import xml.etree.ElementTree as ElementTree
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,13 +10,14 @@ from live import load
 from pages import demo_ready, opened, wait
 
 from dilviz.diffusion import CounterGenerator
+from dilviz.envs.fork import FORK
 from dilviz.errors import InputError
 from dilviz.imitation import rollout
 from dilviz.show.embed import page as page_of
+from dilviz.show.fork import FromStarts
 from dilviz.show.live import LiveHorizon
-from dilviz.show.live.horizon import horizon_policy
+from dilviz.show.live.horizon import horizon_policy, start_of
 from dilviz.show.live.weights import rounded_policy
-from dilviz.tasks import TASKS
 
 WORDS = "() => document.querySelector('.words').textContent"
 ENDED = f"() => !({WORDS})().includes('on the way')"
@@ -76,7 +76,6 @@ def test_a_state_that_cannot_be_is_refused_in_a_sentence():
             LiveHorizon(**state)
 
 
-STILL_AIR = replace(TASKS["fork"], options={"exact": True})
 SETTINGS = [(1, 1, 0), (2, 8, 0), (2, 1, 4), (3, 5, 2), (2, 16, 0)]
 
 
@@ -156,6 +155,28 @@ def test_a_push_goes_unseen_until_the_next_look(shown):
     wait(page, f"() => ({WORDS})().includes('1 looks in 3 steps')")
     page.get_by_role("button", name="Push", exact=True).click()
     wait(page, f"() => ({WORDS})().includes('Pushed: 13 more steps before anybody looks')")
+    page.locator(".time input").fill("17")
+    wait(page, f"() => !({WORDS})().includes('Pushed')")  # somebody has looked, or it is another walk
+
+
+def test_starts_are_spread_as_those_of_the_forks_episodes():
+    starts = np.array([start_of(seed) for seed in range(2000)])
+    assert np.abs(starts - FORK.start).max() <= 0.05
+    assert np.allclose(starts.mean(0), FORK.start, atol=0.003)
+    assert np.allclose(starts.std(0), 0.05 / np.sqrt(3), atol=0.002)
+
+
+def test_what_gives_way_in_a_drag_comes_back_within_it(shown):
+    page = shown("").page
+    box = grip(page, "predicts").bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x - 200, y, steps=5)
+    assert tape(page)[2] < 8
+    page.mouse.move(x, y, steps=5)
+    page.mouse.up()
+    assert tape(page) == [2, 0, 8, 17]
 
 
 def test_measure_counts_what_python_counts(shown):
@@ -163,11 +184,13 @@ def test_measure_counts_what_python_counts(shown):
     page.get_by_role("button", name="Measure").click()
     wait(page, f"() => ({WORDS})().includes('Counting')")
     wait(page, COUNTED)
-    counted = {int(acted): int(n) for acted, n in re.findall(r"(\d+): (\d+) of 100", page.evaluate(WORDS))}
+    said = page.evaluate(WORDS).partition("of 100 arrive")[2]
+    counted = {int(acted): int(n) for n, acted in re.findall(r"(\d+) at (\d+)", said)}
     assert list(counted) == [1, 2, 4, 8, 12]
     for acted in (1, 8):
         policy = rounded_policy(horizon_policy(2))
         policy.action_horizon = acted
-        walks = rollout(policy.wait(4), STILL_AIR, range(10_000, 10_100), CounterGenerator)
+        starts = np.array([start_of(seed) for seed in range(10_000, 10_100)])
+        walks = rollout(policy.wait(4), FromStarts(starts), range(10_000, 10_100), CounterGenerator)
         assert abs(counted[acted] - walks.success.sum()) <= 3
     assert counted[8] > counted[1] + 30

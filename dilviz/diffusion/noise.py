@@ -68,6 +68,20 @@ def normals(seed: int, first: int, count: int) -> np.ndarray:
     return pairs.ravel()[first % 2 :][:count]
 
 
+def uniforms(seed: int, count: int) -> np.ndarray:
+    """Numbers between 0 and 1 that are a function of the seed, here as in a web page.
+
+    Args:
+        seed: 0 to 2**53 - 1.
+        count: how many.
+
+    Returns:
+        (count,) float64.
+    """
+    counters = np.stack([np.arange(count), np.zeros(count)], axis=1).astype(np.uint32)
+    return (threefry((seed % 2**32, seed // 2**32), counters)[:, 0] + 0.5) / 2**32
+
+
 class CounterGenerator:
     """Stands where a torch.Generator may: draws that a web page can repeat.
 

@@ -172,7 +172,7 @@ def _fork(checkpoint: Path | None) -> Live:
 def _without_policy(kind: type[Live]) -> Callable[[Path | None], Live]:
     def make(checkpoint: Path | None) -> Live:
         if checkpoint is not None:
-            raise InputError(f"the demo {kind.demo} takes no policy of yours; leave --checkpoint out.")
+            raise InputError(f"the demo {kind.demo} takes no policy; leave --checkpoint out.")
         return kind()
 
     return make

@@ -60,9 +60,11 @@ class FromStarts:
 
     Args:
         starts: (B, 2) in the unit square, at most as many as run together.
+        wind: how far each step is blown off its way, the standard deviation in x and in y.
     """
 
     starts: np.ndarray
+    wind: float = 0.0
     name = "fork"
 
     def environments(self, count: int) -> _Walkers:
@@ -74,7 +76,7 @@ class FromStarts:
         Returns:
             Them, not yet reset.
         """
-        return _Walkers(self.starts)
+        return _Walkers(self.starts, self.wind)
 
     def judge(self, observations: np.ndarray, actions: np.ndarray, rewards: np.ndarray) -> tuple[bool, str]:
         """As the fork judges an episode.
@@ -91,14 +93,16 @@ class FromStarts:
 
 
 class _Walkers:
-    def __init__(self, starts: np.ndarray) -> None:
+    def __init__(self, starts: np.ndarray, wind: float) -> None:
+        self.wind, self.rng = wind, np.random.default_rng(0)
         self.position, self.steps = np.array(starts, dtype=np.float64), np.zeros(len(starts), int)
 
     def reset(self, seeds: Sequence[int]) -> np.ndarray:
         return self.position.astype(np.float32)
 
     def step(self, rows: np.ndarray, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        self.position[rows], crashed, arrived = move(FORK, self.position[rows], np.asarray(actions, np.float64))
+        blown = self.wind * self.rng.standard_normal((len(self.position), 2))[rows]
+        self.position[rows], crashed, arrived = move(FORK, self.position[rows], np.asarray(actions, np.float64), blown)
         self.steps[rows] += 1
         seen = self.position[rows].astype(np.float32)
         return seen, arrived.astype(np.float64), crashed | arrived, self.steps[rows] >= MAX_STEPS

@@ -4,7 +4,7 @@ import { gripOf, spans } from "../../dilviz/show/live/horizon_picture.js";
 import { countAgents, makeCrew, walkOut } from "../../dilviz/show/live/horizon_world.js";
 import { makePlan } from "../../dilviz/show/live/samplers.js";
 
-const RULES = { max_step: 0.03, max_steps: 60, goal_radius: 0.05 };
+const RULES = { max_step: 0.03, max_steps: 60, goal_radius: 0.05, spread: 0 };
 const SCENE = { tree: [0.5, 0.5], radius: 0.2, goal: [0.5, 0.9], start: [0.1, 0.1] };
 const HOW = { steps: 1, acted: 2, delay: 0, wind: 0 };
 
@@ -48,23 +48,26 @@ test("a push moves who is on the way, and not the plan", () => {
   const crew = makeCrew(rising(6), SCENE, RULES, HOW, [0, 1]);
   crew.step();
   const [x, y] = crew.agents[0].places[1];
-  crew.push([0.2, -5]);
-  crew.push([0.1, 0]);
+  crew.push(([u, v]) => [u + 0.2, v - 5]);
+  crew.push(([u, v]) => [u + 0.1, v]);
   assert.deepEqual(crew.agents[0].places[1], [x + 0.2 + 0.1, 0]);
   assert.deepEqual(crew.agents[1].pushed, [1]);
-  assert.ok(y > 0);
+  assert.ok(y > 0 && crew.unaware);
   crew.step();
-  assert.deepEqual(speeds(crew.agents[0]), [1, 2]);
+  assert.ok(crew.unaware);
+  crew.step();
+  assert.ok(!crew.unaware); // somebody has looked
+  assert.deepEqual(speeds(crew.agents[0]), [1, 2, 1]);
 });
 
 test("who is put into the tree has crashed, and walks no more", () => {
   const crew = makeCrew(rising(6), SCENE, RULES, HOW, [0]);
   crew.step();
-  crew.push([0.4, 0.4]);
+  crew.push(([u, v]) => [u + 0.4, v + 0.4]);
   assert.equal(crew.agents[0].outcome, "");
   crew.settle();
   assert.equal(crew.agents[0].outcome, "crashed");
-  crew.push([-0.4, 0]);
+  crew.push(([u, v]) => [u - 0.4, v]);
   assert.ok(crew.agents[0].places[1][0] > 0.45);
   assert.deepEqual(countAgents(walkOut(crew).agents), { left: 0, right: 0, failed: 1, arrived: 0, of: 1, turn: 0 });
 });

@@ -24,11 +24,11 @@ const SEEN_Y = [-0.02, 1.04];
 /** @param {number} width */
 function arrange(width) {
   const wide = width >= WIDE;
-  const side = wide ? Math.min(0.5 * width, 460) : width;
-  const left = wide ? side + 70 : 62;
+  const side = wide ? Math.min(0.46 * width, 400) : width;
+  const left = wide ? side + 90 : 62;
   const across = width - left - 16;
   const tape = { left, top: wide ? 24 : side * 1.1 + 26, width: across, height: 128 };
-  const scores = { left, top: tape.top + tape.height + 44, width: across, height: wide ? Math.max(1.1 * side - 250, 150) : 190 };
+  const scores = { left, top: tape.top + tape.height + 44, width: across, height: wide ? Math.max(1.1 * side - 258, 150) : 190 };
   return { scene: { left: 0, top: 0, width: side, height: 1.1 * side }, tape, scores, height: Math.max(wide ? 1.1 * side : 0, scores.top + scores.height + 42) };
 }
 
@@ -41,13 +41,15 @@ function render({ model, el }) {
   const first = Object.fromEntries(Object.keys(bounds).map((name) => [name, get(name)]));
   const horizons = () => ({ obs: get("obs"), pred: get("pred"), acted: get("acted"), delay: get("delay") });
   const most = () => get("pred") - get("obs") + 1 - get("delay"); // actions that are predicted, and not past
-  /** Counts of undisturbed walks: for each setting but the action horizon, by that. @type {Map<string, Map<number, Score>>} */
+  /** What Measure has counted: for each setting but the action horizon, by that. @type {Map<string, Map<number, Score>>} */
   const counted = new Map();
   const setting = () => [get("obs"), get("delay"), get("wind")].join();
   const scores = () => [...(counted.get(setting())?.values() ?? [])].sort((a, b) => a.acted - b.acted);
 
   let [wave, left, held] = [0, STEP, 0];
   let [holding, fitting, told, hint] = [false, false, false, true];
+  /** The horizons before the present drag: what gave way comes back when there is room again. @type {ReturnType<typeof horizons> | null} */
+  let before = null;
   let crew = newCrew();
   /** @type {{ acted: number, crew: ReturnType<typeof makeCrew>, setting: string }[]} */
   let queue = []; // what Measure has still to count
@@ -63,11 +65,7 @@ function render({ model, el }) {
   }
   /** @param {number} acted @param {string} where @param {ReturnType<typeof countAgents>} count */
   function note(acted, where, { arrived, of, turn }) {
-    const here = counted.get(where) ?? new Map();
-    const before = here.get(acted) ?? { acted, arrived: 0, of: 0, turn: 0 };
-    const all = before.of + of;
-    here.set(acted, { acted, arrived: before.arrived + arrived, of: all, turn: (before.of * before.turn + of * turn) / all });
-    counted.set(where, here);
+    counted.set(where, (counted.get(where) ?? new Map()).set(acted, { acted, arrived, of, turn }));
   }
   /** Count what is in the queue, some milliseconds a frame. */
   function work() {
@@ -102,17 +100,14 @@ function render({ model, el }) {
   function say() {
     const { left: l, right: r, failed, of, turn } = countAgents(crew.agents);
     const still = of - l - r - failed;
-    const pushed = crew.agents.some((agent) => agent.pushed.length);
-    const blind = pushed && still ? ` Pushed: ${crew.blind ? `${crew.blind} more steps before anybody looks` : "the next step begins with a look"}.` : "";
+    const blind = crew.unaware && still ? ` Pushed: ${crew.blind ? `${crew.blind} more steps before anybody looks` : "the next step begins with a look"}.` : "";
     const ends = `${l} left, ${r} right, ${failed} failed${still ? `, ${still} on the way` : ""}`;
-    const counts = scores().map(({ acted, arrived, of: all }) => `${acted}: ${arrived} of ${all}`);
-    const sum = queue.length ? ` Counting: ${queue.length} horizons left.` : counts.length ? ` Arrived so far, by actions done: ${counts.join(", ")}.` : "";
+    const counts = scores().map(({ acted, arrived }) => `${arrived} at ${acted}`);
+    const sum = queue.length ? ` Counting: ${queue.length} horizons left.` : counts.length ? ` Measured, of ${TRIALS} arrive ${counts.join(", ")} actions done.` : "";
     return `${ends}. ${crew.looks} looks in ${longest()} steps; from one action to the next the direction turns by ${turn.toFixed(0)} degrees.${blind}${sum}`;
   }
-  /** The end of a wave; a single agent, or one that was pushed, is not counted. */
   function finish() {
     const count = countAgents(crew.agents);
-    if (count.of > 1 && !crew.agents.some(({ pushed }) => pushed.length)) note(get("acted"), setting(), count);
     stage.set({ score: { left: count.left, right: count.right, failed: count.failed } });
     describe();
     if (!told) stage.say(stage.words.textContent ?? "");
@@ -155,12 +150,12 @@ function render({ model, el }) {
   }
   /** Horizons that fit: what is done must be predicted. @param {Record<string, number>} change */
   function fit(change) {
-    const wanted = { ...horizons(), ...change };
+    const wanted = { ...(before ?? horizons()), ...change };
     const ahead = get("ahead");
     wanted.obs = clamp(Math.round(wanted.obs), 1, Object.keys(policies).length);
     const longest = wanted.obs - 1 + ahead;
     const shortest = "pred" in change ? 1 : wanted.delay + wanted.acted;
-    if ("obs" in change) wanted.pred += wanted.obs - get("obs");
+    if ("obs" in change) wanted.pred += wanted.obs - (before ?? horizons()).obs;
     wanted.pred = clamp(Math.round(wanted.pred), wanted.obs, longest);
     if (!("pred" in change)) wanted.pred = clamp(Math.max(wanted.pred, wanted.obs - 1 + shortest), wanted.obs, longest);
     const room = wanted.pred - wanted.obs + 1;
@@ -169,11 +164,12 @@ function render({ model, el }) {
     fitting = true; // in between, some are set and others not yet
     stage.set(wanted);
     fitting = false;
-    restart();
+    moved();
   }
   /** The state has changed, here or in Python, where horizons need not fit. */
   function moved() {
     if (fitting) return;
+    queue = queue.filter((job) => job.setting === setting()); // what is counted is what is shown
     if (get("acted") > most()) fit({});
     else restart();
   }
@@ -191,16 +187,22 @@ function render({ model, el }) {
   addSlider(stage, "wind", { label: "wind", low: 0, high: bounds.wind.high, step: 0.005, show: (value) => value.toFixed(3) });
   addChoice(stage, "agents", "agents", bounds.agents.options.map((/** @type {number} */ n) => [n, String(n)]));
   addSlider(stage, "seed", { label: "seed", low: 0, high: bounds.seed.high });
-  addButton(stage, "Push", () => push([get("seed") % 2 ? PUSH : -PUSH, 0]));
+  addButton(stage, "Push", () => push(outward));
   addButton(stage, "Measure", measure);
   addButton(stage, "Reset", () => stage.set(first));
 
   const sceneFrame = () => makeFrame(arrange(stage.width).scene, SEEN_X, SEEN_Y);
   const head = () => crew.agents[0].places[crew.agents[0].places.length - 1];
-  /** @param {Point} by */
-  function push(by) {
+  /** Away from the tree. @param {Point} place @returns {Point} */
+  function outward([x, y]) {
+    const [dx, dy] = [x - scene.tree[0], y - scene.tree[1]];
+    const far = PUSH / Math.hypot(dx, dy);
+    return [x + far * dx, y + far * dy];
+  }
+  /** @param {(place: Point) => Point} to */
+  function push(to) {
     hint = false;
-    crew.push(by);
+    crew.push(to);
     if (!holding) crew.settle();
     if (!crew.active().length) finish();
     describe();
@@ -212,10 +214,13 @@ function render({ model, el }) {
     there: () => !crew.agents[0].outcome,
     place: head,
     says: () => `x ${head()[0].toFixed(2)}, y ${head()[1].toFixed(2)}`,
-    move: ([x, y]) => push([x - head()[0], y - head()[1]]),
+    move: ([x, y]) => {
+      const [dx, dy] = [x - head()[0], y - head()[1]];
+      push(([u, v]) => [u + dx, v + dy]);
+    },
     drag: (now) => {
       holding = now; // while they are held, time stands still
-      if (!now) push([0, 0]);
+      if (!now) push((place) => place);
     },
   });
   for (const [name, row, value] of /** @type {[string, string, (x: number) => number][]} */ ([
@@ -231,6 +236,9 @@ function render({ model, el }) {
       place: () => gripOf(row, horizons()),
       says: () => String(get(name)),
       move: ([x]) => fit({ [name]: value(x) }),
+      drag: (now) => {
+        before = now ? horizons() : null;
+      },
     }).classList.add("small");
   }
   stage.onDraw((context) => {
@@ -240,7 +248,7 @@ function render({ model, el }) {
     const part = clock.playing && !holding ? clamp(1 - left / STEP, 0, 1) : 1;
     drawCrew({ ...view, frame: makeFrame(box, SEEN_X, SEEN_Y), scene, rules, crew, hint, part });
     drawTape({ ...view, box: tape, at: crew.at });
-    drawScores({ ...view, box: panel, scores: scores(), acted: get("acted"), most: most() });
+    drawScores({ ...view, box: panel, scores: scores(), acted: get("acted"), most: most(), busy: queue.length > 0 });
   });
   stage.onChange(["obs", "pred", "acted", "delay", "wind", "agents", "seed"], moved);
   stage.onClose(() => cancelAnimationFrame(busy));

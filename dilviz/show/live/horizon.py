@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import cache
 from typing import Any, ClassVar
 
@@ -10,17 +9,20 @@ import numpy as np
 import traitlets
 
 from dilviz.diffusion import CounterGenerator
-from dilviz.envs.fork import FORK
+from dilviz.diffusion.noise import uniforms
+from dilviz.envs.fork import FORK, SPREAD
 from dilviz.imitation import DiffusionPolicy, Episodes, rollout
 from dilviz.imitation.episodes import check_horizons
+from dilviz.show.fork import FromStarts
 from dilviz.show.live.fork import RULES
 from dilviz.show.live.live import Bound, Live
 from dilviz.show.live.svg import Ways, fork_svg
 from dilviz.show.live.weights import pack_policy, rounded_policy
-from dilviz.tasks import TASKS, shipped
+from dilviz.tasks import shipped
 
 SEEN = (1, 2, 3)  # observations; there is a policy for each
 STILL = 8  # walks in a page without scripts
+STARTS = 2**33  # added to a seed for the draws of its start: no agent's noise has such a seed
 
 
 @cache
@@ -39,6 +41,18 @@ def horizon_policy(obs_horizon: int) -> DiffusionPolicy:
     policy = shipped("fork", f"diffusion-obs{obs_horizon}")
     assert isinstance(policy, DiffusionPolicy)  # as its name says
     return policy
+
+
+def start_of(seed: int) -> np.ndarray:
+    """Where an agent starts: in the square in which the fork's episodes do.
+
+    Args:
+        seed: of the agent.
+
+    Returns:
+        (2,).
+    """
+    return FORK.start + SPREAD.start * (2 * uniforms(STARTS + seed, 2) - 1)
 
 
 def _ahead(policy: DiffusionPolicy) -> int:
@@ -87,7 +101,7 @@ class LiveHorizon(Live):
     policies = traitlets.Dict(help="by number of observations").tag(sync=True)
     steps = traitlets.Int(help="of denoising").tag(sync=True)
     ahead = traitlets.Int(help="actions from now on that are predicted at most").tag(sync=True)
-    rules = traitlets.Dict(RULES).tag(sync=True)
+    rules = traitlets.Dict(RULES | {"spread": float(SPREAD.start[0])}).tag(sync=True)
     place = traitlets.Dict(help="the scene").tag(sync=True)
 
     def __init__(self, **state: Any) -> None:
@@ -112,10 +126,10 @@ class LiveHorizon(Live):
         Raises:
             InputError: no agent, or more done than predicted.
         """
-        policy = rounded_policy(horizon_policy(self.obs))
+        policy, seeds = rounded_policy(horizon_policy(self.obs)), range(self.seed, self.seed + count)
         policy.action_horizon = self.acted
-        task = replace(TASKS["fork"], options={"exact": True, "wind": self.wind})
-        return rollout(policy.wait(self.delay), task, range(self.seed, self.seed + count), CounterGenerator)
+        task = FromStarts(np.array([start_of(seed) for seed in seeds]), self.wind)
+        return rollout(policy.wait(self.delay), task, seeds, CounterGenerator)
 
     def still(self) -> str:
         """Walks with the present horizons.

@@ -85,7 +85,10 @@ export function drawCrew({ context, stage, roles, frame, scene, rules, crew, hor
   const paths = crew.agents.map((agent) => shown(agent, walking.has(agent) ? part : 1));
   takePen(context, roles.diffusion, { alpha: alone ? 1 : 0.85, width: alone ? 2.5 : 1.3 });
   context.beginPath();
-  for (const path of paths) follow(context, frame, path);
+  crew.agents.forEach(({ pushed }, k) => {
+    const cuts = [0, ...pushed, paths[k].length];
+    for (let i = 1; i < cuts.length; i++) follow(context, frame, paths[k].slice(cuts[i - 1], cuts[i]));
+  });
   context.stroke();
   drawPushes(context, frame, roles, crew.agents, stage.ink);
   for (const agent of walking) drawPlan(context, frame, roles, rules, agent, horizons, crew.at, agent === crew.agents[0]);
@@ -116,7 +119,7 @@ function shown({ places: been }, part) {
 
 /** The ways on which agents were put elsewhere. @param {CanvasRenderingContext2D} context @param {Frame} frame @param {Record<string, any>} roles @param {Agent[]} agents @param {string} ink */
 function drawPushes(context, frame, roles, agents, ink) {
-  takePen(context, { ...roles.expert, color: ink }, { dash: "dot", width: 2 });
+  takePen(context, { ...roles.expert, color: ink }, { dash: "dot", width: agents.length > 1 ? 1 : 2 });
   context.beginPath();
   for (const { places: been, pushed } of agents) {
     for (const k of pushed) if (k) follow(context, frame, [been[k - 1], been[k]]);
@@ -151,11 +154,11 @@ function drawPlan(context, frame, roles, rules, { places: been, plan, looked }, 
 
 // --- what was counted -------------------------------------------------------------------------------------------------
 
-/** Two small charts over the action horizon, one below the other. @param {Sight & { box: Box, scores: Score[], acted: number, most: number }} view */
-export function drawScores({ context, stage, roles, box, scores, acted, most }) {
+/** Two small charts over the action horizon, one below the other. @param {Sight & { box: Box, scores: Score[], acted: number, most: number, busy: boolean }} view */
+export function drawScores({ context, stage, roles, box, scores, acted, most, busy }) {
   const high = (box.height - 34) / 2;
   const charts = /** @type {const} */ ([
-    { title: "arrive, %", top: box.top, range: [0, 105], ticks: [0, 50, 100], value: (/** @type {Score} */ s) => (100 * s.arrived) / s.of },
+    { title: "arrive, of 100", top: box.top, range: [0, 105], ticks: [0, 50, 100], value: (/** @type {Score} */ s) => (100 * s.arrived) / s.of },
     { title: "turn, degrees a step", top: box.top + high + 34, range: [0, 30], ticks: [0, 10, 20, 30], value: (/** @type {Score} */ s) => Math.min(s.turn, 30) },
   ]);
   for (const { title, top, range, ticks, value } of charts) {
@@ -175,7 +178,7 @@ export function drawScores({ context, stage, roles, box, scores, acted, most }) 
       context.arc(...frame.at(dot), dot[0] === acted ? 5 : 3.5, 0, 2 * Math.PI);
       context.fill();
     }
-    takePen(context, { ...roles.expert, color: stage.ink }, { alpha: 0.6, dash: "dot", width: 1.5 });
+    takePen(context, { ...roles.expert, color: stage.ink }, { alpha: scores.length ? 0.6 : 0, dash: "dot", width: 1.5 });
     context.beginPath();
     follow(context, frame, [[acted, range[0]], [acted, range[1]]]);
     context.stroke();
@@ -185,6 +188,6 @@ export function drawScores({ context, stage, roles, box, scores, acted, most }) 
   const across = makeFrame({ ...box, height: 1 }, [0.3, 16.7], [0, 1], false);
   for (const tick of [1, 4, 8, 12, 16]) write(context, stage, String(tick), [across.at([tick, 0])[0], under]);
   write(context, stage, "actions done before the next look", [box.left + box.width / 2, under + 18]);
-  if (!scores.length) write(context, stage, "press Measure", [box.left + box.width / 2, box.top + high / 2]);
+  if (!scores.length) write(context, stage, busy ? "counting …" : "press Measure", [box.left + box.width / 2, box.top + high / 2]);
   if (most < 16) write(context, stage, `at most ${most} here`, [box.left + box.width, box.top - 10], { align: "right" });
 }

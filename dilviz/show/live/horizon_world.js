@@ -2,12 +2,12 @@
 
 import { actionsOf, condition, makeWalker, rowsOf, step } from "./fork_world.js";
 import { denoiser } from "./network.js";
-import { clamp, draw, makeGenerator } from "./numbers.js";
+import { clamp, draw, makeGenerator, uniforms } from "./numbers.js";
 import { sample } from "./samplers.js";
 
 /** @import { Policy, Rules, Scene, Walker } from "./fork_world.js" */
 
-const GUSTS = 2 ** 32; // seeds of the wind: no agent's noise has one of these
+const [GUSTS, STARTS] = [2 ** 32, 2 ** 33]; // seeds of wind and starts: no agent's noise has one of these
 
 /**
  * How an agent acts, and in what weather.
@@ -23,9 +23,15 @@ const GUSTS = 2 ** 32; // seeds of the wind: no agent's noise has one of these
  * plan: actions from its last look on; looked: index of the place where that was; pushed: indices of places where it was put
  */
 
-/** @param {Scene} scene @param {number} seed @returns {Agent} */
-const makeAgent = ({ start }, seed) => ({
-  ...makeWalker(start, seed),
+/** Where an agent starts: in the square around the scene's start in which episodes do. @param {Scene} scene @param {Rules & { spread: number }} rules @param {number} seed @returns {Point} */
+export function startOf({ start: [x, y] }, { spread }, seed) {
+  const [u, v] = uniforms(STARTS + seed, 2);
+  return [x + spread * (2 * u - 1), y + spread * (2 * v - 1)];
+}
+
+/** @param {Scene} scene @param {Rules & { spread: number }} rules @param {number} seed @returns {Agent} */
+const makeAgent = (scene, rules, seed) => ({
+  ...makeWalker(startOf(scene, rules, seed), seed),
   gusts: makeGenerator(GUSTS + seed),
   plan: [],
   looked: 0,
@@ -37,14 +43,14 @@ const makeAgent = ({ start }, seed) => ({
  * Agents that start together and keep step.
  * @param {Policy} policy
  * @param {Scene} scene
- * @param {Rules} rules
+ * @param {Rules & { spread: number }} rules spread: how far from the scene's start an agent may begin, in x and in y
  * @param {Setting} setting
  * @param {number[]} seeds
  */
 export function makeCrew(policy, scene, rules, { steps, acted, delay, wind }, seeds) {
-  const agents = seeds.map((seed) => makeAgent(scene, seed));
+  const agents = seeds.map((seed) => makeAgent(scene, rules, seed));
   const size = policy.network.outputs;
-  let [passed, looks, next] = [0, 0, 0]; // steps; looks; the index in the plan of the action that comes next
+  let [passed, looks, next, seen] = [0, 0, 0, 0]; // steps; looks; index in the plan of the next action; looks before the last push
   const active = () => agents.filter(({ outcome }) => !outcome);
 
   function look() {
@@ -70,6 +76,10 @@ export function makeCrew(policy, scene, rules, { steps, acted, delay, wind }, se
     get at() {
       return passed ? next - 1 : -1;
     },
+    /** Whether there was a push and nobody has looked since. */
+    get unaware() {
+      return agents.some(({ pushed }) => pushed.length) && looks === seen;
+    },
     /** Steps that are still done without a new look. */
     get blind() {
       return passed ? (acted - (passed % acted)) % acted : 0;
@@ -86,12 +96,13 @@ export function makeCrew(policy, scene, rules, { steps, acted, delay, wind }, se
       passed += 1;
       next += 1;
     },
-    /** Put all who are on the way elsewhere; whoever is put into the tree has crashed. @param {Point} by */
-    push(by) {
+    /** Put all who are on the way elsewhere. @param {(place: Point) => Point} to from where to where */
+    push(to) {
+      seen = looks;
       for (const agent of active()) {
         const last = agent.places.length - 1;
-        const [x, y] = agent.places[last];
-        agent.places[last] = [clamp(x + by[0], 0, 1), clamp(y + by[1], 0, 1)];
+        const [x, y] = to(agent.places[last]);
+        agent.places[last] = [clamp(x, 0, 1), clamp(y, 0, 1)];
         if (agent.pushed[agent.pushed.length - 1] !== last) agent.pushed.push(last);
       }
     },

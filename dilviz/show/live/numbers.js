@@ -60,6 +60,16 @@ export function normals(seed, first, count) {
 }
 
 /**
+ * The first draws of a seed from the numbers between 0 and 1, as `uniforms` in Python.
+ * @param {number} seed 0 to 2**53 - 1
+ * @param {number} count
+ */
+export function uniforms(seed, count) {
+  const key = [seed % TWO_32 | 0, Math.floor(seed / TWO_32)];
+  return Array.from({ length: count }, (_, k) => (threefry(key, [k, 0])[0] + 0.5) / TWO_32);
+}
+
+/**
  * A generator, which knows how far it has come, as `CounterGenerator` in Python.
  * @param {number} seed
  */
