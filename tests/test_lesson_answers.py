@@ -659,10 +659,18 @@ WRONG = {
         ("my_lookup = 3", "asks for a function"),
     ],
     "06.predict": [
-        (POINTS_06.format(0, "(95, 90, 80, 70)"), "the other way round. Measured: 6"),
+        (
+            POINTS_06.format(0, "(95, 90, 80, 70)"),
+            "at 8 a look clearly more arrive than at 1; not so on your pad. Me",
+        ),
+        (POINTS_06.format(0, "(60, 95, 90, 85)"), "clearly more arrive than at 4; not so on your pad"),
+        (POINTS_06.format(0, "(70, 75, 80, 85)"), "not so on your pad"),
+        (POINTS_06.format(0, "(50, 50, 50, 50)"), "not so on your pad"),
+        (POINTS_06.format(0, "(90, 50, 50, 90)"), "not so on your pad"),
+        (POINTS_06.format(1, "(68, 66, 64, 66)"), "at 1 a look clearly more arrive than at 16"),
         ("", "the truth is on the pad"),
-        (POINTS_06.format(1, "(20, 20, 10, 5)"), "too far off"),
-        (POINTS_06.format(2, "(90, 90, 90, 90)"), "the other way round"),
+        (POINTS_06.format(1, "(20, 20, 10, 5)"), "yours are off by 4"),
+        (POINTS_06.format(2, "(90, 90, 90, 90)"), "not so on your pad"),
         (PAD_06.format(0), "4 points are asked for and 0 are on the pad"),
         (PAD_06.format(0) + "pad.points = [[1, 50], [4, 50], [8, 50]]", "4 points are asked for and 3"),
         (
@@ -725,6 +733,11 @@ WRONG = {
             "every plan is the first one again",
         ),
         (COMPLETE_06 + LOOP_06.replace("obs_horizon + steps", "steps") + RETURN_06, "the shape is"),
+        (
+            COMPLETE_06 + "for look in range(steps):\n        " + LOOP_06.partition("\n        ")[2] + RETURN_06,
+            "counts actions, not looks",
+        ),
+        (COMPLETE_06 + LOOP_06 + "return [*seen, seen[-1]]", "are right, and then 1 more follow"),
         (COMPLETE_06 + LOOP_06 + "return seen[-1]", "the shape is (2,) where"),
         (COMPLETE_06 + RETURN_06, "the shape is (2, 2) where (14, 2)"),
         ("receding = 3", "asks for a function"),
@@ -757,6 +770,8 @@ WRONG = {
             TRANSFER_06 + "return -(seen[:, -1, 1] - seen[:, -1, 5]).sign() * actions[:, :, 0].sum(1)",
             "nearly all pass left",
         ),
+        (TRANSFER_06 + "return torch.randn(len(actions)) * actions[:, :, 0].sum(1)", "may draw nothing of its own"),
+        (TRANSFER_06 + "return (-actions[:, :, 0].sum(1)).detach().numpy()", "keep tensors"),
         ("my_cost = 3", "asks for a function"),
     ],
     "10.predict": [
@@ -962,6 +977,7 @@ UNUSUAL = {
         "        for k in range(action_horizon):\n"
         "            seen = [*seen, world(seen[-1], chunk[obs_horizon - 1 + k])]\n    return torch.stack(seen)",
         COMPLETE_06 + LOOP_06 + "return [one.numpy() for one in seen]",
+        COMPLETE_06 + LOOP_06 + "return tuple(seen)",
     ],
     "06.debug": ["answer = ' Chunk backwards '"],
     "06.transfer": [

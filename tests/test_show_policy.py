@@ -73,7 +73,7 @@ def test_the_finished_plans_are_the_policys_own_samples(policy, sampler, came_fr
 def test_at_the_start_the_plans_are_the_noise(policy):
     noise = torch.randn((NOISES, 8, 2), generator=torch.Generator().manual_seed(0))
     actions = policy.action_scale.unscale(noise)[:, 1:].double().numpy()
-    assert np.allclose(fan_data(policy, done=0).plans[0], walked((0.5, 0.1), actions), atol=1e-5)
+    assert np.allclose(fan_data(policy, done=0, shown=CHUNK).plans[0], walked((0.5, 0.1), actions), atol=1e-5)
 
 
 def test_before_the_tree_the_noise_decides_and_beside_it_the_condition(policy):
@@ -98,7 +98,10 @@ def test_the_sentence_and_the_marks_agree_with_the_plans(policy):
     assert f"In the end {left} lead left, {right} right and {NOISES - left - right} ahead" in said
     final = np.where(np.abs(sideways) < MAX_STEP, 0, np.sign(sideways))
     agree = (final == final[-1]).mean(1)
-    assert f"From step {data.sure} on" in said
+    assert f"From step {data.sure} on it was 90% or more" in said
+    early = fan_data(policy, came_from=90, done=2)
+    assert f"Now {agree[2]:.0%} of the network's estimates" in describe_fan(early)
+    assert "From step" not in describe_fan(early)  # that is for the reader to find
     assert (agree[data.sure :] >= MOST).all() and agree[data.sure - 1] < MOST
     drawn = [trace for trace in fan_figure(data).data if trace.name == "ends left"]
     assert [int(np.isfinite(np.asarray(trace.x, float)).sum()) for trace in drawn] == [left, left]
@@ -126,7 +129,7 @@ def test_only_a_policy_that_denoises_has_a_fan_and_is_steered():
 
 def test_the_fan_has_as_many_steps_as_the_policy_takes(policy):
     explorer = FanExplorer(copy.copy(policy).use("ddim", 4))
-    assert explorer.done.max == 4 and "after 4 of 4" in explorer.plot.caption
+    assert explorer.done.max == 4 and "after 0 of 4" in explorer.plot.caption
     explorer.assign(done=1, x=0.2, y=0.5, came_from=90)
     assert "after 1 of 4" in explorer.plot.caption and "From the pure noise on" in explorer.plot.caption
     explorer.assign(x=0.5)

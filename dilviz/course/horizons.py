@@ -52,7 +52,7 @@ def predicted_table() -> None:
     """
     content, lines = (
         _content(),
-        [f"{'actions predicted':>18} {'still air':>14} {'wind 0.02':>14} {'turn, degrees':>16}"],
+        [f"{'actions predicted':>18} {'still air':>14} {'wind 0.02':>14} {'turn in wind':>16}"],
     )
     for ahead in (1, 2, 4, 8, 16):
         where = {"obs_horizon": 2, "pred_horizon": 1 + ahead, "action_horizon": 1}
@@ -63,7 +63,7 @@ def predicted_table() -> None:
 
 def _acted(obs_horizon: int) -> str:
     content = _content()
-    heads = ("still air", "wind 0.02", "4 steps late", "turn, degrees")
+    heads = ("still air", "wind 0.02", "4 steps late", "turn, still air")
     lines = [f"{'actions done':>14}" + "".join(f"{head:>16}" for head in heads)]
     for acted in ACTED:
         where = {"obs_horizon": obs_horizon, "pred_horizon": obs_horizon + 15, "action_horizon": acted}
@@ -89,4 +89,5 @@ def _said(values: Sequence[float] | np.ndarray) -> str:
 
 def _foot(content: dict[str, Any]) -> str:
     n = content["rows"][0]["n"]
-    return f"(arrivals in % of {n} walks, ± 95 % over five training seeds; {content['command']})"
+    of = f"arrivals in % of {n} walks, turns in degrees a step"
+    return f"({of}; ± 95 % over five training seeds; {content['command']})"

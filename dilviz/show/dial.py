@@ -24,7 +24,7 @@ from dilviz.tasks import TASKS, shipped
 
 STEPS = (1, 2, 3, 5, 10, 20, 50)
 SPACED = ("trailing", "leading")
-WALKS, DRAWN, REPEATS = 100, 40, 15  # episodes of each point; walks in the scene; decisions that are timed
+WALKS, DRAWN, REPEATS = 100, 40, 40  # episodes of each point; walks in the scene; decisions that are timed
 SHORTEST, LONGEST = 0.04, 20.0  # ms, of the axis
 LOOKS = {"ddim": ("solid", "circle"), "ddpm": ("dash", "square"), "dpm_solver": ("dot", "diamond")}
 

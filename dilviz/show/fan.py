@@ -42,6 +42,7 @@ class FanData:
         plans: (n + 1, NOISES, m, 2) the places to which each plan leads, the agent's own first; after 0 to n steps.
         sides: (NOISES,) -1, 0 or 1: whether the finished plan ends left of the agent, ahead or right of it.
         sure: the number of steps from which on MOST of the network's estimates lie on their final side.
+        agree: the share of them that does so now.
         done: steps that are done, 0 to n.
         shown: CHUNK or ESTIMATE.
     """
@@ -50,6 +51,7 @@ class FanData:
     plans: np.ndarray
     sides: np.ndarray
     sure: int
+    agree: float
     done: int
     shown: str
 
@@ -69,7 +71,7 @@ def fan_data(
     x: float = 0.5,
     y: float = 0.1,
     came_from: str | float = STOOD_STILL,
-    shown: str = CHUNK,
+    shown: str = ESTIMATE,
     done: int | None = None,
 ) -> FanData:
     """Denoise 64 noises for one condition, and keep every step; a policy's steering is left out.
@@ -99,9 +101,9 @@ def fan_data(
     # After the last step there is nothing left to estimate: the sample is what it is.
     chunks, estimates = (_plans(policy, seen, part) for part in (trace.x, torch.cat([trace.x0, trace.x[-1:]])))
     sides = _side(estimates - seen[-1])
-    unsure = (sides == sides[-1]).mean(1) < MOST
-    sure = int(np.flatnonzero(unsure).max(initial=-1)) + 1
-    return FanData(seen, chunks if shown == CHUNK else estimates, sides[-1], sure, done, shown)
+    agree = (sides == sides[-1]).mean(1)
+    sure = int(np.flatnonzero(agree < MOST).max(initial=-1)) + 1
+    return FanData(seen, chunks if shown == CHUNK else estimates, sides[-1], sure, float(agree[done]), done, shown)
 
 
 def _seen(policy: DiffusionPolicy, x: float, y: float, came_from: str | float) -> np.ndarray:
@@ -169,7 +171,7 @@ def fan_figure(data: FanData) -> go.Figure:
         theme.points("diffusion", data.seen[-1:, 0], data.seen[-1:, 1], "agent", size=11),
         *_bundles(data.sides, tracks, "noise" if noisy else "diffusion", marks, "2"),
     ]
-    return go.Figure(traces, _layout(data.steps))
+    return go.Figure(traces, _layout(data))
 
 
 def _bundles(sides: np.ndarray, lines: np.ndarray, role: str, marks: str, panel: str) -> Iterator[go.Scatter]:
@@ -182,7 +184,8 @@ def _bundles(sides: np.ndarray, lines: np.ndarray, role: str, marks: str, panel:
         yield ends.update(axes | {"marker_symbol": symbol})
 
 
-def _layout(steps: int) -> go.Layout:
+def _layout(data: FanData) -> go.Layout:
+    steps, what = data.steps, "noisy chunk" if data.shown == CHUNK else "estimate"
     layout = theme.layout(x=VIEW_X, y=VIEW_Y, equal=True, axes=False, height=480, shapes=SCENE)
     layout.margin.b = 52
     layout.xaxis.domain = (0, 0.5)
@@ -197,7 +200,14 @@ def _layout(steps: int) -> go.Layout:
         "ticktext": ["left 0.2", "0.1", "ahead", "0.1", "right 0.2"],
     }  # fmt: skip
     layout.annotations = [
-        {"showarrow": False, "xref": "x2 domain", "yref": "y2 domain", "x": 0.5, "y": 1, "text": "where each plan ends"}
+        {
+            "showarrow": False,
+            "xref": "x2 domain",
+            "yref": "y2 domain",
+            "x": 0.5,
+            "y": 1,
+            "text": f"where each {what} leads",
+        }
     ]
     stacked = {"xaxis.domain": [0, 1], "yaxis.domain": [0.5, 1], "xaxis2.domain": [0.2, 1], "yaxis2.domain": [0, 0.42]}
     layout.meta = {"narrow": stacked | {"height": 760}}
@@ -215,10 +225,11 @@ def describe_fan(data: FanData) -> str:
     """
     left, ahead, right = (int((data.sides == side).sum()) for side in SIDES)
     since = f"step {data.sure}" if data.sure else "the pure noise"
+    finished = f" From {since} on it was {MOST:.0%} or more." * (data.done == data.steps)
     return (
         f"{NOISES} plans for one condition, after {data.done} of {data.steps} denoising steps: {data.shown}. "
         f"In the end {left} lead left, {right} right and {ahead} ahead (less than {MAX_STEP} to a side). "
-        f"From {since} on, {MOST:.0%} of the network's estimates lie on their final side."
+        f"Now {data.agree:.0%} of the network's estimates lie on the side on which they end.{finished}"
     )
 
 
@@ -234,11 +245,11 @@ class FanExplorer(Explorer):
         steps = len(walker.timesteps)
         slider = ipywidgets.FloatSlider
         controls = {
-            "done": ipywidgets.IntSlider(min=0, max=steps, value=steps, description="steps done"),
+            "done": ipywidgets.IntSlider(min=0, max=steps, value=0, description="steps done"),
             "x": slider(min=0.1, max=0.9, step=0.01, value=0.5, readout_format=".2f", description="agent's x"),
             "y": slider(min=0.04, max=0.9, step=0.01, value=0.1, readout_format=".2f", description="and y"),
             "came_from": ipywidgets.SelectionSlider(options=CAME, description="heading"),
-            "shown": ipywidgets.Dropdown(options=[CHUNK, ESTIMATE]),
+            "shown": ipywidgets.Dropdown(options=[ESTIMATE, CHUNK]),
         }
 
         def compute(state: dict) -> FanData:
@@ -247,4 +258,4 @@ class FanExplorer(Explorer):
         super().__init__(controls, compute, fan_figure, describe_fan, play="done", interval=400, reset=True)
 
 
-STILLS = {"06_fan": lambda: fan_figure(fan_data(diffusion_policy(None), shown=ESTIMATE))}
+STILLS = {"06_fan": lambda: fan_figure(fan_data(diffusion_policy(None), done=4))}

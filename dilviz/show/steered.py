@@ -119,7 +119,13 @@ def steer_figure(data: SteerData) -> go.Figure:
         *walks_scene(data.plain, "not steered", "2"),
         *(go.Scatter(goal).update(xaxis=f"x{k}", yaxis=f"y{k}", marker_line_width=3) for k in ("", "2")),
     ]
-    discs = [theme.disc("tree", data.point[0], data.point[1], RADIUS)] if data.how == AWAY else []
+    words = "disc" if data.how == AWAY else ""
+    middle = go.Scatter(x=data.point[:1], y=data.point[1:], text=[words], mode="text", name="disc")
+    traces += [go.Scatter(middle).update(xaxis=f"x{k}", yaxis=f"y{k}") for k in ("", "2")]
+    discs = []
+    if data.how == AWAY:  # not another tree: who crosses it does not crash
+        own = theme.disc("prediction", data.point[0], data.point[1], RADIUS)
+        discs = [own | {"line": {"color": own.pop("line_color"), "dash": "dash"}}]
     return go.Figure(traces, two_scenes(*discs, x=(0, 1)))
 
 
