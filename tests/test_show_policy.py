@@ -131,7 +131,9 @@ def test_the_fan_has_as_many_steps_as_the_policy_takes(policy):
     explorer = FanExplorer(copy.copy(policy).use("ddim", 4))
     assert explorer.done.max == 4 and "after 0 of 4" in explorer.plot.caption
     explorer.assign(done=1, x=0.2, y=0.5, came_from=90)
-    assert "after 1 of 4" in explorer.plot.caption and "From the pure noise on" in explorer.plot.caption
+    assert "after 1 of 4" in explorer.plot.caption and "Now 100%" in explorer.plot.caption
+    explorer.done.value = 4
+    assert "From the pure noise on" in explorer.plot.caption
     explorer.assign(x=0.5)
     assert "stands in the tree" in explorer.plot.caption
 
