@@ -665,6 +665,11 @@ WRONG = {
         ),
         (POINTS_06.format(0, "(60, 95, 90, 85)"), "clearly more arrive than at 4; not so on your pad"),
         (POINTS_06.format(0, "(70, 75, 80, 85)"), "not so on your pad"),
+        (
+            POINTS_06.format(0, "(52, 64, 76, 88)"),
+            "the one large step lies between 4 and 8 a look; on your pad it does",
+        ),
+        (POINTS_06.format(2, "(45, 60, 75, 90)"), "the one large step lies between 4 and 8 a look"),
         (POINTS_06.format(0, "(50, 50, 50, 50)"), "not so on your pad"),
         (POINTS_06.format(0, "(90, 50, 50, 90)"), "not so on your pad"),
         (POINTS_06.format(1, "(68, 66, 64, 66)"), "at 1 a look clearly more arrive than at 16"),
@@ -738,6 +743,18 @@ WRONG = {
             "counts actions, not looks",
         ),
         (COMPLETE_06 + LOOP_06 + "return [*seen, seen[-1]]", "are right, and then 1 more follow"),
+        (
+            COMPLETE_06
+            + LOOP_06.replace("[obs_horizon - 1 :][:action_horizon]", "[obs_horizon - 1 : action_horizon]")
+            + RETURN_06,
+            "the loop does not end",
+        ),
+        (
+            COMPLETE_06
+            + LOOP_06.replace("seen.append(world(seen[-1], action))", "world(seen[-1], action)")
+            + RETURN_06,
+            "the loop does not end",
+        ),
         (COMPLETE_06 + LOOP_06 + "return seen[-1]", "the shape is (2,) where"),
         (COMPLETE_06 + RETURN_06, "the shape is (2, 2) where (14, 2)"),
         ("receding = 3", "asks for a function"),
@@ -969,6 +986,7 @@ UNUSUAL = {
     ],
     "06.predict": [
         POINTS_06.format(0, "(60, 60, 90, 90)"),
+        POINTS_06.format(2, "(45, 45, 92, 90)"),
         PAD_06.format(1) + "pad.points = [[16, 45], [8.4, 60], [1, 70], [4.3, 75]]",  # from right to left
     ],
     "06.complete": [

@@ -95,13 +95,13 @@ def test_the_sentence_and_the_marks_agree_with_the_plans(policy):
     sideways = data.plans[:, :, -1, 0] - 0.5
     left, right = (int(((sign * sideways[-1]) >= MAX_STEP).sum()) for sign in (-1, 1))
     said = describe_fan(data)
-    assert f"In the end {left} lead left, {right} right and {NOISES - left - right} ahead" in said
+    assert f"In the end {left} lie left of the agent, {right} right and {NOISES - left - right} ahead" in said
     final = np.where(np.abs(sideways) < MAX_STEP, 0, np.sign(sideways))
     agree = (final == final[-1]).mean(1)
-    assert f"From step {data.sure} on it was 90% or more" in said
+    assert f"90% or more from step {data.sure} on" in said
     early = fan_data(policy, came_from=90, done=2)
     assert f"Now {agree[2]:.0%} of the network's estimates" in describe_fan(early)
-    assert "From step" not in describe_fan(early)  # that is for the reader to find
+    assert "or more from" not in describe_fan(early)  # that is for the reader to find
     assert (agree[data.sure :] >= MOST).all() and agree[data.sure - 1] < MOST
     drawn = [trace for trace in fan_figure(data).data if trace.name == "ends left"]
     assert [int(np.isfinite(np.asarray(trace.x, float)).sum()) for trace in drawn] == [left, left]
@@ -133,7 +133,7 @@ def test_the_fan_has_as_many_steps_as_the_policy_takes(policy):
     explorer.assign(done=1, x=0.2, y=0.5, came_from=90)
     assert "after 1 of 4" in explorer.plot.caption and "Now 100%" in explorer.plot.caption
     explorer.done.value = 4
-    assert "From the pure noise on" in explorer.plot.caption
+    assert "from the pure noise on" in explorer.plot.caption
     explorer.assign(x=0.5)
     assert "stands in the tree" in explorer.plot.caption
 

@@ -77,11 +77,17 @@ _WORLDS = (
     World(
         "wind 0.02, decisions take no time",
         (1, 4, 8, 16),
-        "whoever looks seldom finds out late where the wind has put it; and looking at every step is no better than at "
-        "every fourth.",
+        "whoever looks seldom finds out late where the wind has put it; and looking at every step is hardly better "
+        "than at every fourth.",
         wind=0.02,
     ),
-    World("3 observations, decisions take 4 steps", (1, 4, 8, 12), _LATE, obs=3, delay=4),
+    World(
+        "3 observations, decisions take 4 steps",
+        (1, 4, 8, 12),
+        f"{_LATE[:-1]}. And who dithers sees, in three places more than in two, what no expert has shown.",
+        obs=3,
+        delay=4,
+    ),
 )
 
 

@@ -20,7 +20,9 @@ from dilviz.tasks import TASKS, shipped
 
 # --- predict ---------------------------------------------------------------------------------------------------------
 BESIDE, OFF = 1.0, 16.0  # how far a point may lie beside its line, in actions; the mean error that passes, in %
-CLEAR, PART = 12.0, 0.3  # two lines whose truths differ by so much are to be told apart, by this part of it at least
+# Lines whose truths differ by so much are to be told apart, by this part of it; a step that is so large, and so many
+# times as large as the others, is to stand out.
+CLEAR, PART, LARGE, TIMES = 12.0, 0.3, 20.0, 1.5
 
 
 def horizon_pad() -> HorizonPad:
@@ -63,16 +65,26 @@ def judge_horizons(pad: Any) -> str:
 
 
 def _not_told_apart(acted: tuple[int, ...], yours: np.ndarray, truth: np.ndarray) -> str:
-    """Of two lines that clearly differ, a pair that the prediction does not part; "" where there is none."""
-    pairs = [(i, j) for i in range(len(acted)) for j in range(len(acted)) if truth[i] - truth[j] >= CLEAR]
+    """What of the truth the prediction does not show: two lines that clearly differ, or the one large step; or ""."""
+    clear = max(CLEAR, np.ptp(truth) / 2)
+    pairs = [(i, j) for i in range(len(acted)) for j in range(len(acted)) if truth[i] - truth[j] >= clear]
     wrong = [(i, j) for i, j in pairs if yours[i] - yours[j] < PART * (truth[i] - truth[j])]
-    if not wrong:
-        return ""
-    i, j = max(wrong, key=lambda pair: truth[pair[0]] - truth[pair[1]])
-    return f"at {acted[i]} a look clearly more arrive than at {acted[j]}; not so on your pad"
+    if wrong:
+        i, j = max(wrong, key=lambda pair: truth[pair[0]] - truth[pair[1]])
+        return f"at {acted[i]} a look clearly more arrive than at {acted[j]}; not so on your pad"
+    steps, mine = np.diff(truth), np.diff(yours)
+    k = int(np.abs(steps).argmax())
+    if abs(steps[k]) >= LARGE and mine[k] * np.sign(steps[k]) < TIMES * np.abs(np.delete(mine, k)).max():
+        return (
+            f"the one large step lies between {acted[k]} and {acted[k + 1]} a look; on your pad it does not stand out"
+        )
+    return ""
 
 
 # --- complete --------------------------------------------------------------------------------------------------------
+MOST_LOOKS = 500  # in all calls of a check; the right answer takes a tenth of it
+
+
 @exercise("06.complete", minutes=7)
 def judge_receding(receding: Any) -> str:
     """A function receding(plan, world, seen, obs_horizon, action_horizon, steps) -> all observations, a list.
@@ -122,7 +134,13 @@ def _toy(obs_horizon: int, pred_horizon: int, generator: torch.Generator) -> tup
     wide = torch.randn(2 * pred_horizon, 2 * obs_horizon, generator=generator, dtype=torch.float64)
     turn, push = torch.randn(2, 2, 2, generator=generator, dtype=torch.float64)
 
+    looks = 0
+
     def plan(seen: Tensor) -> Tensor:
+        nonlocal looks
+        looks += 1
+        if looks > MOST_LOOKS:
+            raise RuntimeError(f"plan was asked {MOST_LOOKS} times: the loop does not end, a look does no action")
         if not isinstance(seen, Tensor) or seen.shape != (obs_horizon, 2):
             shape = tuple(seen.shape) if isinstance(seen, Tensor) else type(seen).__name__
             raise ValueError(f"plan takes the last observations as a tensor ({obs_horizon}, 2) and got {shape}")

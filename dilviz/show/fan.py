@@ -42,7 +42,7 @@ class FanData:
         plans: (n + 1, NOISES, m, 2) the places to which each plan leads, the agent's own first; after 0 to n steps.
         sides: (NOISES,) -1, 0 or 1: whether the finished plan ends left of the agent, ahead or right of it.
         sure: the number of steps from which on MOST of the network's estimates lie on their final side.
-        agree: the share of them that does so now.
+        agree: the share of what is shown, after the steps that are done, that lies on its final side.
         done: steps that are done, 0 to n.
         shown: CHUNK or ESTIMATE.
     """
@@ -101,9 +101,11 @@ def fan_data(
     # After the last step there is nothing left to estimate: the sample is what it is.
     chunks, estimates = (_plans(policy, seen, part) for part in (trace.x, torch.cat([trace.x0, trace.x[-1:]])))
     sides = _side(estimates - seen[-1])
-    agree = (sides == sides[-1]).mean(1)
-    sure = int(np.flatnonzero(agree < MOST).max(initial=-1)) + 1
-    return FanData(seen, chunks if shown == CHUNK else estimates, sides[-1], sure, float(agree[done]), done, shown)
+    unsure = (sides == sides[-1]).mean(1) < MOST
+    sure = int(np.flatnonzero(unsure).max(initial=-1)) + 1
+    plans = chunks if shown == CHUNK else estimates
+    agree = float((_side(plans[done] - seen[-1]) == sides[-1]).mean())
+    return FanData(seen, plans, sides[-1], sure, agree, done, shown)
 
 
 def _seen(policy: DiffusionPolicy, x: float, y: float, came_from: str | float) -> np.ndarray:
@@ -225,11 +227,11 @@ def describe_fan(data: FanData) -> str:
     """
     left, ahead, right = (int((data.sides == side).sum()) for side in SIDES)
     since = f"step {data.sure}" if data.sure else "the pure noise"
-    finished = f" From {since} on it was {MOST:.0%} or more." * (data.done == data.steps)
+    finished = f" Of the estimates it was {MOST:.0%} or more from {since} on." * (data.done == data.steps)
     return (
         f"{NOISES} plans for one condition, after {data.done} of {data.steps} denoising steps: {data.shown}. "
-        f"In the end {left} lead left, {right} right and {ahead} ahead (less than {MAX_STEP} to a side). "
-        f"Now {data.agree:.0%} of the network's estimates lie on the side on which they end.{finished}"
+        f"In the end {left} lie left of the agent, {right} right and {ahead} ahead (less than {MAX_STEP} to a side). "
+        f"Now {data.agree:.0%} of {data.shown} lie on the side on which they end.{finished}"
     )
 
 
