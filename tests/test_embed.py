@@ -9,6 +9,7 @@ from dilviz.show.embed import DEMOS, make_demo, module, page
 
 SEED = "() => document.querySelector('[data-name=seed]').value"
 PLACES = "() => [...document.querySelectorAll('.handle:not([hidden])')].map((handle) => handle.ariaLabel)"
+DRAWN = "() => new Promise((next) => requestAnimationFrame(() => requestAnimationFrame(next)))"
 MOVING = [name for name in DEMOS if name != "noising"]  # that one waits for the reader
 PICTURE = "() => document.querySelector('canvas').toDataURL()"
 # The picture now, and the picture some frames of the screen later.
@@ -174,6 +175,7 @@ def test_keys_reach_each_control_and_arrows_move_each_handle(name, shown):
         handle.focus()
         handle.press("Shift+ArrowUp")
         handle.press("Shift+ArrowLeft")
+        demo.evaluate(DRAWN)  # its label follows with the picture
         if handle.get_attribute("aria-label") == before:  # at its left end, and up and down mean nothing to it
             handle.press("Shift+ArrowRight")
         wait(demo, "([name, before]) => document.querySelector(`.handle[data-name='${name}']`).ariaLabel !== before",
