@@ -182,7 +182,7 @@ class Notebook:
         self.page.wait_for_function(IDLE)
 
     def run_all(self) -> None:
-        """Runs every cell and waits for the last; a cell that raises stops the run."""
+        """Runs every cell and waits for the last; behind one that raises, only what the kernel has not dropped."""
         self.page.evaluate(RUN_ALL)
         self.page.wait_for_function("() => window.ranAll")
         self.wait_idle()
