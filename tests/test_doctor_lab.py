@@ -212,9 +212,7 @@ def test_a_slider_moved_by_the_keyboard_redraws_a_figure(browser, tmp_path, them
 
 
 def test_an_error_in_a_cell_is_seen(browser, tmp_path):
-    write_notebook(
-        tmp_path / "bad.ipynb", "1 / 0"
-    )  # one after it might run: it depends on when it arrives
+    write_notebook(tmp_path / "bad.ipynb", "1 / 0")  # one after it might run: it depends on when it arrives
     with Lab(tmp_path) as server:
         lesson = server.open(browser, "bad.ipynb")
         lesson.run_all()
