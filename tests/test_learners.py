@@ -14,7 +14,7 @@ from dilviz.imitation import Windows, rollout, train_cloning
 from dilviz.imitation.dagger import corrected, train_dagger
 from dilviz.imitation.intervals import student_mean
 from dilviz.imitation.lookup import remember
-from dilviz.imitation.measures import action_entropy, box_of, mode_share, state_coverage
+from dilviz.imitation.measures import action_entropy, box_of, mode_share, state_coverage, turning
 from dilviz.imitation.mixture_density import MixtureDensityNetwork, train_mixture_density
 from dilviz.tasks import FIRST, TASKS
 from tests.test_imitation import episodes
@@ -217,3 +217,12 @@ def test_the_interval_over_trainings_is_students():
     # The mean is 0.9, the standard deviation 0.0791, and Student's quantile for four degrees of freedom 2.776.
     assert (low, high) == (pytest.approx(0.8018, abs=1e-3), pytest.approx(0.9982, abs=1e-3))
     assert student_mean(np.array([0.7])) == (0.7, 0.7)
+
+
+def test_turning_is_the_mean_angle_between_actions_of_one_episode():
+    walks = TASKS["fork"].demonstrations(2)
+    corner = [[1, 0], [0, 1], [-1, 0]]  # twice a right angle; the jump to the next episode does not count
+    actions = np.zeros_like(walks.actions)
+    actions[:3], actions[walks.starts[1] : walks.starts[1] + 2] = corner, [[-1, -1], [0, -2]]
+    assert turning(replace(walks, actions=actions)) == pytest.approx((90 + 90 + 45) / 3)
+    assert np.isnan(turning(replace(walks, actions=0 * actions)))

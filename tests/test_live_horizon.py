@@ -65,10 +65,10 @@ def shows(page, *wanted):
 
 def test_a_state_that_cannot_be_is_refused_in_a_sentence():
     for state, said in [
-        ({"obs": 4}, "obs is 4; give a whole number from 1 to 3"),
+        ({"obs_horizon": 4}, "obs_horizon is 4; give a whole number from 1 to 3"),
         ({"wind": 0.2}, r"wind is 0\.2; give a number from 0 to 0\.03"),
         ({"agents": 64}, "agents is 64; take one of 1, 16, 32"),
-        ({"acted": 16, "delay": 4}, r"pred_horizon is 17, but obs_horizon - 1 \+ action_horizon is 21"),
+        ({"action_horizon": 16, "delay": 4}, r"pred_horizon is 17, but obs_horizon - 1 \+ action_horizon is 21"),
     ]:
         with pytest.raises(InputError, match=said):
             LiveHorizon(**state)
@@ -81,7 +81,7 @@ def test_the_browsers_agents_do_what_pythons_do(browser):
     page, demo = load(browser, "numbers.js", "samplers.js", "fork_world.js", "horizon_world.js"), LiveHorizon()
     plain = json.loads(json.dumps([demo.policies, demo.place, demo.rules, SETTINGS, 60]))
     for (obs, acted, delay), crew in zip(SETTINGS, page.evaluate(CREWS, plain), strict=True):
-        there = LiveHorizon(obs=obs, pred=obs + 15, acted=acted, delay=delay)
+        there = LiveHorizon(obs_horizon=obs, pred_horizon=obs + 15, action_horizon=acted, delay=delay)
         walks = there.walks(60)
         ways = [
             str(mode) or ("crashed" if end else "late") for mode, end in zip(walks.mode, walks.terminated, strict=True)
@@ -93,12 +93,15 @@ def test_the_browsers_agents_do_what_pythons_do(browser):
 
 
 def test_what_fewer_are_predicted_is_the_beginning_of_what_more_are():
-    whole, cut = LiveHorizon(acted=2, seed=3), LiveHorizon(acted=2, pred=3, seed=3)
+    whole, cut = LiveHorizon(action_horizon=2, seed=3), LiveHorizon(action_horizon=2, pred_horizon=3, seed=3)
     assert np.array_equal(whole.walks(5).actions, cut.walks(5).actions)
 
 
 def test_the_wind_blows_pythons_walks_too():
-    calm, windy = LiveHorizon(acted=16).walks(200).success, LiveHorizon(acted=16, wind=0.02).walks(200).success
+    calm, windy = (
+        LiveHorizon(action_horizon=16).walks(200).success,
+        LiveHorizon(action_horizon=16, wind=0.02).walks(200).success,
+    )
     assert windy.mean() < calm.mean() - 0.2
 
 
@@ -126,7 +129,7 @@ def test_keys_move_the_horizons_and_what_does_not_fit_gives_way(shown):
 
 
 def test_an_address_whose_horizons_do_not_fit_is_mended(shown):
-    shows(shown("pred=5&acted=16&delay=8&obs=3").page, 3, 8, 8, 18)
+    shows(shown("pred_horizon=5&action_horizon=16&delay=8&obs_horizon=3").page, 3, 8, 8, 18)
 
 
 def test_dragging_the_tape_changes_the_walks(shown):
@@ -148,7 +151,7 @@ def test_dragging_the_tape_changes_the_walks(shown):
 
 
 def test_a_push_goes_unseen_until_the_next_look(shown):
-    page = shown("acted=16").page
+    page = shown("action_horizon=16").page
     page.locator(".time input").fill("3")
     wait(page, f"() => ({WORDS})().includes('1 looks in 3 steps')")
     page.get_by_role("button", name="Push", exact=True).click()
@@ -179,7 +182,7 @@ def test_what_gives_way_in_a_drag_comes_back_within_it(shown):
 
 
 def test_measure_counts_what_python_counts(shown):
-    page = shown("acted=1&delay=4").page
+    page = shown("action_horizon=1&delay=4").page
     page.get_by_role("button", name="Measure").click()
     wait(page, f"() => ({WORDS})().includes('Counting')")
     wait(page, COUNTED)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -59,12 +60,10 @@ def counted(obs: int, acted: int, delay: int, wind: float) -> float:
     Returns:
         Per cent of WALKS.
     """
-    policy = horizon_policy(obs)
-    before = policy.action_horizon
+    policy = copy(horizon_policy(obs))
     policy.action_horizon = acted
     task = replace(TASKS["fork"], options={"wind": wind})
     walks = rollout(policy.wait(delay), task, range(WALKS))
-    policy.wait(0).action_horizon = before
     return 100 * float(walks.success.mean())
 
 

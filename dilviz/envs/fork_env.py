@@ -201,7 +201,7 @@ class ForkVectorEnv(VectorEnv):
         Raises:
             InputError: an action that is not finite.
         """
-        blown = np.stack([self.one.gust(rng) for rng in self.generators])
+        blown = np.stack([self.one.gust(rng) for rng in self.generators]) if self.one.wind else 0.0
         after, crashed, arrived = move(self.scene, self.position, _plain(actions), blown)
         arrived &= ~self.ended  # who is done stays where it is, and is not paid twice
         self.position = np.where(self.ended[:, None], self.position, after)

@@ -16,6 +16,8 @@ const [TRIALS, FIRST] = [100, 10_000]; // agents that Measure counts at each hor
 const TRIED = [1, 2, 4, 8, 12, 16];
 const BUSY_MS = 8; // of a frame, for what is counted without being shown
 const PUSH = 0.12; // of the button, in units of the square
+/** What the state calls the horizons. @type {Record<string, string>} */
+const STATE = { obs: "obs_horizon", pred: "pred_horizon", acted: "action_horizon", delay: "delay" };
 /** @type {Point} */
 const SEEN_X = [0.02, 0.98];
 /** @type {Point} */
@@ -39,11 +41,11 @@ function render({ model, el }) {
   const [roles, rules, scene, bounds] = ["roles", "rules", "place", "bounds"].map(get);
   const policies = Object.fromEntries(Object.entries(get("policies")).map(([seen, packed]) => [seen, makePolicy(packed)]));
   const first = Object.fromEntries(Object.keys(bounds).map((name) => [name, get(name)]));
-  const horizons = () => ({ obs: get("obs"), pred: get("pred"), acted: get("acted"), delay: get("delay") });
-  const most = () => get("pred") - get("obs") + 1 - get("delay"); // actions that are predicted, and not past
+  const horizons = () => ({ obs: get("obs_horizon"), pred: get("pred_horizon"), acted: get("action_horizon"), delay: get("delay") });
+  const most = () => get("pred_horizon") - get("obs_horizon") + 1 - get("delay"); // actions that are predicted, and not past
   /** What Measure has counted: for each setting but the action horizon, by that. @type {Map<string, Map<number, Score>>} */
   const counted = new Map();
-  const setting = () => [get("obs"), get("delay"), get("wind")].join();
+  const setting = () => [get("obs_horizon"), get("delay"), get("wind")].join();
   const scores = () => [...(counted.get(setting())?.values() ?? [])].sort((a, b) => a.acted - b.acted);
 
   let [wave, left, held] = [0, STEP, 0];
@@ -57,11 +59,11 @@ function render({ model, el }) {
 
   function crewOf(/** @type {number} */ acted, /** @type {number[]} */ seeds) {
     const how = { steps: get("steps"), acted, delay: get("delay"), wind: get("wind") };
-    return makeCrew(policies[get("obs")], scene, rules, how, seeds);
+    return makeCrew(policies[get("obs_horizon")], scene, rules, how, seeds);
   }
   function newCrew() {
     const from = get("seed") + wave * get("agents");
-    return crewOf(get("acted"), Array.from({ length: get("agents") }, (_, k) => from + k));
+    return crewOf(get("action_horizon"), Array.from({ length: get("agents") }, (_, k) => from + k));
   }
   /** @param {number} acted @param {string} where @param {ReturnType<typeof countAgents>} count */
   function note(acted, where, { arrived, of, turn }) {
@@ -162,7 +164,7 @@ function render({ model, el }) {
     wanted.delay = clamp(Math.round(wanted.delay), 0, Math.min(bounds.delay.high, room - 1));
     wanted.acted = clamp(Math.round(wanted.acted), 1, room - wanted.delay);
     fitting = true; // in between, some are set and others not yet
-    stage.set(wanted);
+    stage.set(Object.fromEntries(Object.entries(wanted).map(([name, value]) => [STATE[name], value])));
     fitting = false;
     moved();
   }
@@ -170,7 +172,7 @@ function render({ model, el }) {
   function moved() {
     if (fitting) return;
     queue = queue.filter((job) => job.setting === setting()); // what is counted is what is shown
-    if (get("acted") > most()) fit({});
+    if (get("action_horizon") > most()) fit({});
     else restart();
   }
 
@@ -227,14 +229,14 @@ function render({ model, el }) {
     ["obs", "sees", (x) => 0.5 - x],
     ["delay", "waits", (x) => x + 0.5],
     ["acted", "does", (x) => x + 0.5 - get("delay")],
-    ["pred", "predicts", (x) => x - 0.5 + get("obs")],
+    ["pred", "predicts", (x) => x - 0.5 + get("obs_horizon")],
   ])) {
     addHandle(stage, {
       name: `how many steps it ${row}`,
       step: 1,
       frame: () => tapeFrame(arrange(stage.width).tape),
       place: () => gripOf(row, horizons()),
-      says: () => String(get(name)),
+      says: () => String(get(STATE[name])),
       move: ([x]) => fit({ [name]: value(x) }),
       drag: (now) => {
         before = now ? horizons() : null;
@@ -248,9 +250,9 @@ function render({ model, el }) {
     const part = clock.playing && !holding ? clamp(1 - left / STEP, 0, 1) : 1;
     drawCrew({ ...view, frame: makeFrame(box, SEEN_X, SEEN_Y), scene, rules, crew, hint, part });
     drawTape({ ...view, box: tape, at: crew.at });
-    drawScores({ ...view, box: panel, scores: scores(), acted: get("acted"), most: most(), busy: queue.length > 0 });
+    drawScores({ ...view, box: panel, scores: scores(), acted: get("action_horizon"), most: most(), busy: queue.length > 0 });
   });
-  stage.onChange(["obs", "pred", "acted", "delay", "wind", "agents", "seed"], moved);
+  stage.onChange([...Object.values(STATE), "wind", "agents", "seed"], moved);
   stage.onClose(() => cancelAnimationFrame(busy));
   fit({}); // an address may say what does not fit
   if (!calm()) {

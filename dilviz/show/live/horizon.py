@@ -62,11 +62,11 @@ def _ahead(policy: DiffusionPolicy) -> int:
 class LiveHorizon(Live):
     """Agents at the fork that act by receding horizon.
 
-    Of a chunk the first `pred` actions are used: a policy that was trained to predict no more would in the ideal give
-    the same ones.
+    Of a chunk the first `pred_horizon` actions are used: a policy that was trained to predict no more would in the
+    ideal give the same ones.
 
     Args:
-        state: where to begin: `obs`, `pred` and `acted` (the three horizons), `delay` (steps that a decision takes),
+        state: where to begin: `obs_horizon`, `pred_horizon`, `action_horizon`, `delay` (steps that a decision takes),
             `wind` (how far a step is blown off), `agents`, `seed`.
 
     Raises:
@@ -80,18 +80,18 @@ class LiveHorizon(Live):
         "JavaScript you can drag how many it sees, predicts and does, and push it while it walks."
     )
     BOUNDS: ClassVar = {
-        "obs": Bound(SEEN[0], SEEN[-1], whole=True),
-        "pred": Bound(1, 18, whole=True),
-        "acted": Bound(1, 16, whole=True),
+        "obs_horizon": Bound(SEEN[0], SEEN[-1], whole=True),
+        "pred_horizon": Bound(1, 18, whole=True),
+        "action_horizon": Bound(1, 16, whole=True),
         "delay": Bound(0, 8, whole=True),
         "wind": Bound(0, 0.03),
         "agents": Bound(options=(1, 16, 32)),
         "seed": Bound(0, 9_999, whole=True),
     }
 
-    obs = traitlets.Int(2).tag(sync=True)
-    pred = traitlets.Int(17).tag(sync=True)
-    acted = traitlets.Int(8).tag(sync=True)
+    obs_horizon = traitlets.Int(2).tag(sync=True)
+    pred_horizon = traitlets.Int(17).tag(sync=True)
+    action_horizon = traitlets.Int(8).tag(sync=True)
     delay = traitlets.Int(0).tag(sync=True)
     wind = traitlets.Float(0.0).tag(sync=True)
     agents = traitlets.Int(1).tag(sync=True)
@@ -106,7 +106,7 @@ class LiveHorizon(Live):
 
     def __init__(self, **state: Any) -> None:
         super().__init__(**state)
-        check_horizons(self.obs, self.pred, self.delay + self.acted)
+        check_horizons(self.obs_horizon, self.pred_horizon, self.delay + self.action_horizon)
         policies = {seen: horizon_policy(seen) for seen in SEEN}
         self.steps = policies[SEEN[0]].num_inference_steps
         self.policies = {str(seen): pack_policy(policy, ()) for seen, policy in policies.items()}
@@ -126,8 +126,8 @@ class LiveHorizon(Live):
         Raises:
             InputError: no agent, or more done than predicted.
         """
-        policy, seeds = rounded_policy(horizon_policy(self.obs)), range(self.seed, self.seed + count)
-        policy.action_horizon = self.acted
+        policy, seeds = rounded_policy(horizon_policy(self.obs_horizon)), range(self.seed, self.seed + count)
+        policy.action_horizon = self.action_horizon
         task = FromStarts(np.array([start_of(seed) for seed in seeds]), self.wind)
         return rollout(policy.wait(self.delay), task, seeds, CounterGenerator)
 
