@@ -64,12 +64,12 @@ def predicted_table() -> None:
 def _acted(obs_horizon: int) -> str:
     content = _content()
     heads = ("still air", "wind 0.02", "4 steps late", "turn, still air")
-    lines = [f"{'actions done':>14}" + "".join(f"{head:>16}" for head in heads)]
+    lines = [f"{'actions done':>14}" + "".join(f"{head:>18}" for head in heads)]
     for acted in ACTED:
         where = {"obs_horizon": obs_horizon, "pred_horizon": obs_horizon + 15, "action_horizon": acted}
         cells = [_cell(content, "success_rate", where | world, 100) for world in (STILL_AIR, WINDY, LATE)]
         cells.append(_cell(content, "turning", where | STILL_AIR, 1))
-        lines.append(f"{acted:>14}" + "".join(f"{cell:>16}" for cell in cells))
+        lines.append(f"{acted:>14}" + "".join(f"{cell:>18}" for cell in cells))
     return "\n".join([*lines, _foot(content)])
 
 

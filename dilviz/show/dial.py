@@ -157,7 +157,7 @@ def dial_figure(data: DialData) -> go.Figure:
         *(_line(data, sampler) for sampler in LOOKS),
         *(_other(name, point) for name, point in data.others.items()),
         ring,
-        theme.paths("diffusion", map(walks.path, range(DRAWN)), opacity=0.7, line_width=1.3).update(scene),
+        theme.paths("diffusion", map(walks.path, range(DRAWN)), opacity=0.85, line_width=1.3).update(scene),
         theme.points("cloning", lost[:, 0], lost[:, 1], "failed", size=8).update(scene | {"marker_symbol": "x"}),
     ]
     return go.Figure(traces, _layout())
